@@ -1,0 +1,6 @@
+//! The Lambda binary of [`end_other_sessions::handle`].
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::serve(end_other_sessions::handle).await
+}

@@ -1,0 +1,23 @@
+//! `POST /user-sessions/end/{sessionId}`: ends a session of the caller, for good.
+
+use std::sync::Arc;
+
+use lambda_http::{Body, Request, Response};
+use serde::Serialize;
+use shared::{ApiError, App, caller, input, lifecycle, reply};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reply {
+    status: &'static str,
+    message: &'static str,
+    session_id: String,
+}
+
+/// Ends the session that the id in the path stands for. Ending it again is answered alike.
+pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
+    let user = caller::user(&request)?;
+    let id = input::path_session_id(&request).map_err(ApiError::invalid_session_id("sessionId"))?;
+    let session_id = lifecycle::end(&app, &user, id).await?.to_string();
+    Ok(reply::json(&Reply { status: "success", message: "Session ended", session_id }))
+}

@@ -1,0 +1,34 @@
+//! `POST /auth/login`: opens a session for the caller, who has a token from its identity provider already.
+
+use std::sync::Arc;
+
+use lambda_http::{Body, Request, Response};
+use serde::Serialize;
+use shared::{ApiError, App, caller, lifecycle, reply};
+
+#[derive(Serialize)]
+struct Reply {
+    status: &'static str,
+    message: &'static str,
+    body: Started,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Started {
+    session_id: String,
+    start_time: String,
+    expires_at: String,
+}
+
+/// Opens a session and tells its id. The body is ignored: it may be the provider's credentials.
+pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
+    let user = caller::user(&request)?;
+    let session = lifecycle::login(&app, &user, caller::client_info(&request)).await?;
+    let body = Started {
+        session_id: session.id.to_string(),
+        start_time: reply::instant(session.start_time),
+        expires_at: reply::instant(app.lifetimes().expiry(session.last_active_time)),
+    };
+    Ok(reply::json(&Reply { status: "success", message: "Session started", body }))
+}

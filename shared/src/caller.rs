@@ -1,0 +1,78 @@
+//! Who calls: read from the claims that API Gateway's JWT authorizer vouched for, and from nothing else.
+
+use std::collections::HashMap;
+
+use lambda_http::{Request, RequestExt, request::RequestContext};
+
+use crate::{
+    error::ApiError,
+    id::UserId,
+    session::ClientInfo,
+};
+
+/// A longer user agent is cut, so that an item stays within one write unit.
+const USER_AGENT_BYTES: usize = 400;
+
+/// No address is longer; a longer text is cut for the same reason.
+const IP_ADDRESS_BYTES: usize = 45;
+
+/// A caller whose token the authorizer verified.
+#[derive(Debug)]
+pub struct Caller {
+    claims: HashMap<String, String>,
+}
+
+impl Caller {
+    /// The caller of a request; [`ApiError::Unauthorized`] if no authorizer vouched for one.
+    pub fn of(request: &Request) -> Result<Self, ApiError> {
+        let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
+            return Err(ApiError::Unauthorized);
+        };
+        let jwt = context.authorizer.as_ref().and_then(|authorizer| authorizer.jwt.as_ref());
+        match jwt {
+            Some(jwt) if !jwt.claims.is_empty() => Ok(Self { claims: jwt.claims.clone() }),
+            _ => Err(ApiError::Unauthorized),
+        }
+    }
+
+    /// The user; [`ApiError::Unauthorized`] if the token names none, as some machine tokens do.
+    pub fn user(&self) -> Result<UserId, ApiError> {
+        let sub = self.claims.get("sub").ok_or(ApiError::Unauthorized)?;
+        sub.parse().map_err(|_| ApiError::Unauthorized)
+    }
+}
+
+/// The user who calls: most endpoints need no more than this.
+pub fn user(request: &Request) -> Result<UserId, ApiError> {
+    Caller::of(request)?.user()
+}
+
+/// The device that the request came from.
+#[must_use]
+pub fn client_info(request: &Request) -> ClientInfo {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
+        return ClientInfo::default();
+    };
+    ClientInfo {
+        ip_address: context.http.source_ip.as_deref().and_then(|ip| cut(ip, IP_ADDRESS_BYTES)),
+        user_agent: context.http.user_agent.as_deref().and_then(|agent| cut(agent, USER_AGENT_BYTES)),
+    }
+}
+
+fn cut(text: &str, bytes: usize) -> Option<String> {
+    let cut = &text[..text.floor_char_boundary(bytes)];
+    (!cut.is_empty()).then(|| cut.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_user_agent_is_cut_on_a_character_boundary() {
+        let long = format!("{}é", "x".repeat(399));
+        assert_eq!(cut(&long, USER_AGENT_BYTES), Some("x".repeat(399)));
+        assert_eq!(cut("short", USER_AGENT_BYTES), Some("short".to_owned()));
+        assert_eq!(cut("", USER_AGENT_BYTES), None);
+    }
+}

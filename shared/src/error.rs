@@ -1,0 +1,80 @@
+//! The errors of the API, and the one place that says which status, code and message each gets.
+//!
+//! A domain error says what was wrong with the request. A fault below carries its cause for the log and shows the
+//! caller nothing but "Try again" or "Internal error".
+
+use lambda_http::{Body, Response, http::StatusCode};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::{id::NotASessionId, reply, store::StoreError};
+
+/// Why a request is not answered as it wished.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// No authorizer vouched for a usable user.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// The text where a session id was expected; names where that was.
+    #[error("{0} must be a UUID like 0198c0de-0000-7000-8000-000000000001")]
+    InvalidSessionId(&'static str),
+    /// The body is not what the endpoint takes; says what it takes.
+    #[error("{0}")]
+    InvalidBody(&'static str),
+    /// The caller has no such session.
+    #[error("Session not found")]
+    SessionNotFound,
+    /// The session was ended, for good.
+    #[error("Session has ended")]
+    SessionEnded,
+    /// A fault that may pass.
+    #[error("Try again")]
+    Unavailable(String),
+    /// A fault that needs an operator.
+    #[error("Internal error")]
+    Internal(String),
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    status: &'a str,
+    code: &'a str,
+    message: &'a str,
+}
+
+impl ApiError {
+    /// The status and code, the log line of a fault, and the body.
+    #[must_use]
+    pub fn into_response(self) -> Response<Body> {
+        let (status, code) = match &self {
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::InvalidSessionId(_) => (StatusCode::BAD_REQUEST, "invalid_session_id"),
+            Self::InvalidBody(_) => (StatusCode::BAD_REQUEST, "invalid_body"),
+            Self::SessionNotFound => (StatusCode::NOT_FOUND, "session_not_found"),
+            Self::SessionEnded => (StatusCode::CONFLICT, "session_ended"),
+            Self::Unavailable(cause) => {
+                tracing::error!(cause, "unavailable");
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
+            Self::Internal(cause) => {
+                tracing::error!(cause, "internal error");
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+            }
+        };
+        reply::json_with_status(status, &ErrorBody { status: "error", code, message: &self.to_string() })
+    }
+
+    /// A session id that could not be parsed, named by where it stood.
+    pub fn invalid_session_id(place: &'static str) -> impl FnOnce(NotASessionId) -> Self {
+        move |_| Self::InvalidSessionId(place)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(_) | StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            StoreError::Refused(_) | StoreError::Malformed(_) => Self::Internal(error.to_string()),
+        }
+    }
+}

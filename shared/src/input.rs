@@ -1,0 +1,34 @@
+//! What requests carry: the session id in the path or header, and a JSON body.
+
+use lambda_http::{Request, RequestExt};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{
+    error::ApiError,
+    id::{NotASessionId, SessionId},
+};
+
+/// Names the session that the calling browser has stored.
+pub const SESSION_HEADER: &str = "x-session-id";
+
+/// The `sessionId` of the path.
+pub fn path_session_id(request: &Request) -> Result<SessionId, NotASessionId> {
+    request.path_parameters_ref().and_then(|path| path.first("sessionId")).ok_or(NotASessionId)?.parse()
+}
+
+/// The id in the `X-Session-ID` header, if there is one.
+#[must_use]
+pub fn header_session_id(request: &Request) -> Option<Result<SessionId, NotASessionId>> {
+    let value = request.headers().get(SESSION_HEADER)?;
+    Some(value.to_str().map_err(|_| NotASessionId).and_then(str::parse))
+}
+
+/// The body as a JSON object, whatever its content type says; [`ApiError::InvalidBody`] with `expected` if it is none.
+pub fn json_object<T: DeserializeOwned>(request: &Request, expected: &'static str) -> Result<T, ApiError> {
+    // By way of a map: serde would also read a struct from an array.
+    let object: Option<Map<String, Value>> = serde_json::from_slice(request.body()).ok();
+    object
+        .and_then(|object| T::deserialize(Value::Object(object)).ok())
+        .ok_or(ApiError::InvalidBody(expected))
+}

@@ -1,0 +1,30 @@
+//! Structured logs: JSON lines with `timestamp` and `level` on Lambda, readable lines elsewhere.
+
+use std::{env, io};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line, which Lambda and CloudWatch read.
+    Json,
+    /// For people, on standard error.
+    Text,
+}
+
+/// Crates whose lines follow `LOG_LEVEL`. The others only warn: what the SDK and the runtime print when they
+/// explain themselves can hold a whole event.
+const OURS: [&str; 2] = ["shared", "local"];
+
+/// Starts logging at the level that `LOG_LEVEL` names (`info` unless it does). A second call changes nothing.
+pub fn start(format: Format) {
+    let level = env::var("LOG_LEVEL").ok().and_then(|name| name.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(OURS.map(|name| (name, level)));
+    let lines = match format {
+        Format::Json => fmt::layer().json().flatten_event(true).with_span_list(false).boxed(),
+        Format::Text => fmt::layer().with_target(false).with_writer(io::stderr).boxed(),
+    };
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+}

@@ -1,0 +1,32 @@
+//! Responses: JSON, and never cached, because they tell about a user at a moment.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use lambda_http::{
+    Body, Response,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+};
+use serde::Serialize;
+
+/// A time as bodies show it: RFC 3339, UTC, with milliseconds.
+#[must_use]
+pub fn instant(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// `200` with `body`.
+pub fn json(body: &impl Serialize) -> Response<Body> {
+    json_with_status(StatusCode::OK, body)
+}
+
+pub(crate) fn json_with_status(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    // Serializing fails only for maps with keys that are no strings, and no body has one.
+    let text = serde_json::to_string(body).unwrap_or_default();
+    let mut response = Response::new(Body::Text(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,56 @@
+//! How often, and how long apart, an operation looks at a record again.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::store::StoreError;
+
+const TRIES: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(640);
+
+/// No new try after this; the function's own timeout is well above it.
+const BUDGET: Duration = Duration::from_secs(6);
+
+/// The tries that one operation has left. Nothing depends on it but when to give up.
+#[derive(Debug)]
+pub(crate) struct Retries {
+    made: u32,
+    started: Instant,
+}
+
+impl Retries {
+    /// All of them.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        Self { made: 0, started: Instant::now() }
+    }
+
+    /// Waits a random while before the next try; gives `cause` back if there is none, or if it is no passing fault.
+    pub(crate) async fn pause(&mut self, cause: StoreError) -> Result<(), StoreError> {
+        self.spend(cause)?;
+        let longest = (FIRST_PAUSE * 2_u32.pow(self.made - 1)).min(LONGEST_PAUSE);
+        sleep(longest.mul_f64(fastrand::f64())).await;
+        Ok(())
+    }
+
+    /// The same without waiting.
+    pub(crate) fn spend(&mut self, cause: StoreError) -> Result<(), StoreError> {
+        let (StoreError::Conflict(_) | StoreError::Unavailable(_)) = cause else {
+            return Err(cause);
+        };
+        self.made += 1;
+        if self.made >= TRIES || self.started.elapsed() >= BUDGET {
+            return Err(cause);
+        }
+        tracing::debug!(%cause, tries = self.made, "trying again");
+        Ok(())
+    }
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,105 @@
+//! Faults below the table: which of them pass, and so call for another try.
+
+use aws_sdk_dynamodb::{
+    error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    types::error::TransactionCanceledException,
+};
+use aws_smithy_runtime_api::client::{
+    interceptors::context::InterceptorContext,
+    retries::classifiers::{ClassifyRetry, RetryAction},
+};
+use aws_smithy_types::retry::ErrorKind;
+use thiserror::Error;
+
+use super::item::Malformed;
+
+/// Why an access failed although nothing was wrong with the request. Names the cause, for the log.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Another transaction was at the same record. Nothing was written.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// Throttled, timed out, unreachable, or failed in itself. A write may or may not have taken effect.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// Refused for a reason that another try does not mend: a missing table or permission, say.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The stored item is not one of ours.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+impl StoreError {
+    pub(super) fn from_sdk<E>(error: SdkError<E>) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let cause = DisplayErrorContext(&error).to_string();
+        match error {
+            SdkError::ConstructionFailure(_) => Self::Refused(cause),
+            SdkError::ServiceError(service) => match service.err().code() {
+                Some("TransactionConflictException") => Self::Conflict(cause),
+                Some(code) if THROTTLED.contains(&code) => Self::Unavailable(cause),
+                _ if service.raw().status().is_server_error() => Self::Unavailable(cause),
+                _ => Self::Refused(cause),
+            },
+            _ => Self::Unavailable(cause),
+        }
+    }
+
+    pub(super) fn unbuildable(error: BuildError) -> Self {
+        Self::Refused(error.to_string())
+    }
+
+    /// What cancelled a transaction, or `None` if it was one of its conditions.
+    pub(super) fn from_cancellation(cancelled: &TransactionCanceledException) -> Option<Self> {
+        let codes: Vec<&str> =
+            cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
+        if codes.contains(&"ConditionalCheckFailed") {
+            return None;
+        }
+        let cause = format!("the transaction was cancelled: {}", codes.join(", "));
+        let passes = |code: &&str| *code == "TransactionConflict" || THROTTLED_IN_TRANSACTION.contains(code);
+        Some(if codes.iter().any(passes) { Self::Conflict(cause) } else { Self::Refused(cause) })
+    }
+}
+
+/// Error codes that say "slower", or "not yet".
+const THROTTLED: &[&str] = &[
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TransactionInProgressException",
+];
+
+/// The same as reasons of a cancelled transaction.
+const THROTTLED_IN_TRANSACTION: &[&str] = &["ProvisionedThroughputExceeded", "ThrottlingError"];
+
+/// Makes the SDK repeat a single write that met a transaction at the same item, which by itself it does not.
+///
+/// A transaction that was cancelled is not repeated here: its caller looks at the record again first.
+#[derive(Debug)]
+pub struct RetryConflicts;
+
+impl ClassifyRetry for RetryConflicts {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let met_transaction = error.as_operation_error().is_some_and(|error| {
+            matches!(error.downcast_ref(), Some(UpdateItemError::TransactionConflictException(_)))
+                || matches!(error.downcast_ref(), Some(PutItemError::TransactionConflictException(_)))
+        });
+        if met_transaction {
+            RetryAction::retryable_error(ErrorKind::ThrottlingError)
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "transaction conflict"
+    }
+}
