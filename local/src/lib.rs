@@ -1,1 +1,184 @@
-//! x
+//! The whole API on one machine, in one process: a gateway that reads `template.yaml`, an embedded DynamoDB and a
+//! development identity provider around the very handlers that Lambda runs. Never deployed.
+
+mod authorizer;
+mod cloudformation;
+mod engine;
+mod event;
+mod functions;
+mod gateway;
+mod host;
+mod identity;
+mod keys;
+mod tables;
+pub mod template;
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::{Client, config::SharedHttpClient};
+use axum::Router;
+use reqwest::Url;
+use shared::{App, app::Settings, clock::Clock};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{
+    authorizer::Authorizer,
+    engine::Engine,
+    gateway::{Endpoint, Gateway},
+    identity::Identity,
+    keys::{Keys, Published},
+    template::{Function, Template},
+};
+
+pub use crate::identity::AUDIENCE;
+
+/// The template of this repository.
+pub const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+
+/// How a server is to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The port; 0 picks one.
+    pub port: u16,
+    /// The template.
+    pub template: PathBuf,
+    /// Where to keep the data of the embedded engine; in memory if `None`.
+    pub data: Option<PathBuf>,
+    /// Another engine than the embedded one.
+    pub dynamodb: Option<Url>,
+    /// A real identity provider, and what its tokens must be for.
+    pub provider: Option<Provider>,
+    /// Environment variables of the functions, which win over the template's.
+    pub environment: HashMap<String, String>,
+    /// What time it is for the functions.
+    pub clock: Clock,
+    /// The way to the engine, for one who wants to listen in or disturb; the usual one if `None`.
+    pub http_client: Option<SharedHttpClient>,
+}
+
+/// A real identity provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// The issuer of its tokens.
+    pub issuer: String,
+    /// The audiences that are accepted.
+    pub audiences: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            template: TEMPLATE.into(),
+            data: None,
+            dynamodb: None,
+            provider: None,
+            environment: HashMap::new(),
+            clock: Clock::system(),
+            http_client: None,
+        }
+    }
+}
+
+/// A running server; it ends when it is dropped.
+pub struct Server {
+    /// Where it listens: `http://localhost:PORT`.
+    pub url: String,
+    /// Where its engine listens.
+    pub engine_url: Url,
+    /// A client of its engine.
+    pub client: Client,
+    /// What it serves.
+    pub template: Template,
+    task: JoinHandle<()>,
+    _engine: Option<Engine>,
+}
+
+impl Server {
+    /// Starts a server, which answers when this returns.
+    pub async fn start(options: Options) -> Result<Self> {
+        let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
+        let (engine, engine_url) = match &options.dynamodb {
+            Some(url) => (None, url.clone()),
+            None => {
+                let engine = Engine::start(options.data.as_deref()).await?;
+                let url = engine.url.clone();
+                (Some(engine), url)
+            }
+        };
+        let on_this_machine = engine::is_loopback(&engine_url);
+        ensure!(
+            on_this_machine || options.provider.is_some(),
+            "{engine_url} is not on this machine: real data needs real tokens, so name the provider with --issuer \
+             and --audience"
+        );
+        let client = engine::client(&engine_url, options.http_client.clone()).await;
+        tables::ensure_all(&client, &template.tables, on_this_machine).await?;
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
+            .await
+            .with_context(|| format!("listening on port {}", options.port))?;
+        let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        let (authorizer, provider) = identity(&options, &url).await?;
+        let gateway = Gateway { authorizer: Arc::new(authorizer), clock: options.clock.clone() };
+        let endpoints = endpoints(&template, &client, &options.clock)?;
+        let router = gateway::router(gateway, endpoints, &template.api.cors_configuration, provider)?;
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let task = tokio::spawn(async move {
+            if let Err(cause) = axum::serve(listener, service).await {
+                tracing::error!(%cause, "the server failed");
+            }
+        });
+        Ok(Self { url, engine_url, client, template, task, _engine: engine })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The authorizer, and the routes of the development identity provider if that is the issuer.
+async fn identity(options: &Options, url: &str) -> Result<(Authorizer, Router)> {
+    // Tokens are as old as they are: their time is the system's, even where the functions' time is moved.
+    let clock = Clock::system();
+    if let Some(Provider { issuer, audiences }) = &options.provider {
+        let keys = Keys::Published(Published::fetch(issuer).await?);
+        let (issuer, audiences) = (issuer.clone(), audiences.clone());
+        return Ok((Authorizer { issuer, audiences, keys, clock }, Router::new()));
+    }
+    let key_file = options.data.as_ref().map(|folder| folder.join("identity-key.pem"));
+    let identity = Identity::start(url.to_owned(), clock.clone(), key_file);
+    let authorizer = Authorizer {
+        issuer: identity.issuer.clone(),
+        audiences: vec![AUDIENCE.to_owned()],
+        keys: Keys::Own(Arc::clone(&identity)),
+        clock,
+    };
+    Ok((authorizer, identity.router()))
+}
+
+fn endpoints(template: &Template, client: &Client, clock: &Clock) -> Result<Vec<Endpoint>> {
+    let mut endpoints = Vec::new();
+    for Function { logical_id, crate_name, environment, routes } in &template.functions {
+        let handler = functions::handler(crate_name).with_context(|| {
+            format!("function {logical_id}: there is no crate functions/{crate_name} here")
+        })?;
+        let settings = Settings::read(|name| environment.get(name).cloned())
+            .with_context(|| format!("function {logical_id}"))?;
+        let app = Arc::new(App::new(settings, client.clone(), clock.clone()));
+        endpoints.extend(routes.iter().map(|route| Endpoint {
+            route: route.clone(),
+            handler: Arc::clone(&handler),
+            app: Arc::clone(&app),
+        }));
+    }
+    Ok(endpoints)
+}

@@ -1,1 +1,88 @@
-fn main(){}
+//! `cargo run`: the local server.
+
+use std::{env, path::PathBuf};
+
+use anyhow::Result;
+use clap::Parser;
+use local::{AUDIENCE, Options, Provider, Server};
+use reqwest::Url;
+use shared::logging;
+
+/// The whole User Sessions API on this machine.
+///
+/// SESSION_TIMEOUT_SECONDS, SESSION_RETENTION_DAYS, SESSIONS_TABLE and LOG_USER_ID in the environment win over the
+/// template's values; LOG_LEVEL=debug shows heartbeats.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Port to listen on, on the loopback address only; 0 picks one
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Folder to keep the data in [default: in memory, gone when the server ends]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Another DynamoDB than the embedded one: an engine on this machine, or AWS with the usual credentials
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    dynamodb: Option<Url>,
+    /// Accept the tokens of this OpenID Connect issuer, and do not start the development identity provider
+    #[arg(long, value_name = "URL", requires = "audience")]
+    issuer: Option<String>,
+    /// An audience that tokens of --issuer may be for; may be repeated
+    #[arg(long, requires = "issuer")]
+    audience: Vec<String>,
+    /// The SAM template that says which routes, functions and tables there are
+    #[arg(long, value_name = "FILE", default_value = local::TEMPLATE, hide_default_value = true)]
+    template: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    logging::start(logging::Format::Text);
+    let options = Options {
+        port: arguments.port,
+        template: arguments.template,
+        data: arguments.data,
+        dynamodb: arguments.dynamodb,
+        provider: arguments.issuer.map(|issuer| Provider { issuer, audiences: arguments.audience }),
+        environment: env::vars().collect(),
+        ..Options::default()
+    };
+    let page = Page::of(&options);
+    let server = Server::start(options).await?;
+    page.print(&server);
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+/// What a person reads when the server has started.
+struct Page {
+    data: String,
+    issuer: Option<String>,
+}
+
+impl Page {
+    fn of(options: &Options) -> Self {
+        let data = match (&options.data, &options.dynamodb) {
+            (_, Some(url)) => format!("in the DynamoDB at {url}"),
+            (Some(folder), None) => format!("in {}", folder.display()),
+            (None, None) => "in memory, gone when the server ends (--data DIR keeps it)".to_owned(),
+        };
+        Self { data, issuer: options.provider.as_ref().map(|provider| provider.issuer.clone()) }
+    }
+
+    #[expect(clippy::print_stdout, reason = "this is for the person who started it")]
+    fn print(&self, Server { url, .. }: &Server) {
+        println!("User Sessions is at {url} (Ctrl-C ends it)");
+        println!("  data    {}", self.data);
+        if let Some(issuer) = &self.issuer {
+            println!("  tokens  from {issuer}");
+        } else {
+            println!("  tokens  from a provider for development, which lets anybody in as anybody:");
+            println!(
+                "          curl -s {url}/oauth2/token -d grant_type=password -d username=alice -d password=x"
+            );
+            println!("          (audience {AUDIENCE}; keys at {url}/.well-known/jwks.json)");
+        }
+    }
+}

@@ -3,13 +3,11 @@
 use std::{env, time::Duration};
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::meta::region::ProvideRegion;
 use aws_sdk_dynamodb::{
     Client, Config,
-    config::{
-        BehaviorVersion, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig,
-    },
+    config::{BehaviorVersion, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig},
 };
-use aws_config::meta::region::ProvideRegion;
 use chrono::TimeDelta;
 use thiserror::Error;
 
@@ -63,7 +61,8 @@ pub enum SettingsError {
 impl Settings {
     /// The settings that `variable` tells by name.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let required = |name| variable(name).filter(|value| !value.is_empty()).ok_or(SettingsError::Missing(name));
+        let required =
+            |name| variable(name).filter(|value| !value.is_empty()).ok_or(SettingsError::Missing(name));
         let whole = |name, expected, range: std::ops::RangeInclusive<i64>| {
             let value = required(name)?;
             match value.parse() {
@@ -71,8 +70,7 @@ impl Settings {
                 _ => Err(SettingsError::Invalid { name, expected, value }),
             }
         };
-        let timeout =
-            whole("SESSION_TIMEOUT_SECONDS", "a whole number from 1 to 2592000", 1..=2_592_000)?;
+        let timeout = whole("SESSION_TIMEOUT_SECONDS", "a whole number from 1 to 2592000", 1..=2_592_000)?;
         let retention = whole("SESSION_RETENTION_DAYS", "a whole number from 1 to 3650", 1..=3_650)?;
         let log_plain_user_id = match variable("LOG_USER_ID").as_deref() {
             None | Some("" | "hash") => false,
@@ -167,8 +165,11 @@ mod tests {
         Settings::read(|name| find(name).map(|variable| variable.1.to_owned()))
     }
 
-    const COMPLETE: [(&str, &str); 3] =
-        [("SESSIONS_TABLE", "Sessions"), ("SESSION_TIMEOUT_SECONDS", "3600"), ("SESSION_RETENTION_DAYS", "90")];
+    const COMPLETE: [(&str, &str); 3] = [
+        ("SESSIONS_TABLE", "Sessions"),
+        ("SESSION_TIMEOUT_SECONDS", "3600"),
+        ("SESSION_RETENTION_DAYS", "90"),
+    ];
 
     #[test]
     fn complete_settings_are_read() {

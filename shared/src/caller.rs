@@ -4,11 +4,7 @@ use std::collections::HashMap;
 
 use lambda_http::{Request, RequestExt, request::RequestContext};
 
-use crate::{
-    error::ApiError,
-    id::UserId,
-    session::ClientInfo,
-};
+use crate::{error::ApiError, id::UserId, session::ClientInfo};
 
 /// A longer user agent is cut, so that an item stays within one write unit.
 const USER_AGENT_BYTES: usize = 400;

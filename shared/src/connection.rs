@@ -5,10 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{Client, config::SharedHttpClient};
 use aws_smithy_http_client::{
     Connector,
-    tls::{
-        Provider, TlsContext, TrustStore,
-        rustls_provider::CryptoMode,
-    },
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::{
     client::{

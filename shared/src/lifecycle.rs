@@ -8,7 +8,7 @@ use crate::{
     chain::{self, Walk},
     error::ApiError,
     id::{SessionId, UserId},
-    session::{ClientInfo, Body, Pointer, Record, Session, Standing},
+    session::{Body, ClientInfo, Pointer, Record, Session, Standing},
     store::Write,
 };
 
@@ -138,7 +138,9 @@ pub async fn end_others(app: &App, user: &UserId, kept: Option<SessionId>) -> Re
     let live = app.store.live(user, &app.moment()).await?;
     let kept = match kept {
         // Never end what might be the kept session: a heartbeat shortens the chain, then this works.
-        Some(id) => current_ids(app, user, id, &live).await?.ok_or_else(|| ApiError::Unavailable("the chain of the kept session is too long".to_owned()))?,
+        Some(id) => current_ids(app, user, id, &live)
+            .await?
+            .ok_or_else(|| ApiError::Unavailable("the chain of the kept session is too long".to_owned()))?,
         None => Vec::new(),
     };
     let others: Vec<SessionId> =

@@ -14,14 +14,19 @@ pub enum Format {
     Text,
 }
 
-/// Crates whose lines follow `LOG_LEVEL`. The others only warn: what the SDK and the runtime print when they
-/// explain themselves can hold a whole event.
+/// Crates whose lines follow `LOG_LEVEL`. The others only tell of trouble: what the SDK and the runtime print when
+/// they explain themselves can hold a whole event.
 const OURS: [&str; 2] = ["shared", "local"];
 
 /// Starts logging at the level that `LOG_LEVEL` names (`info` unless it does). A second call changes nothing.
 pub fn start(format: Format) {
     let level = env::var("LOG_LEVEL").ok().and_then(|name| name.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(OURS.map(|name| (name, level)));
+    let others = match format {
+        Format::Json => LevelFilter::WARN,
+        // An engine in this process warns of every condition that does not hold.
+        Format::Text => LevelFilter::ERROR,
+    };
+    let filter = Targets::new().with_default(others).with_targets(OURS.map(|name| (name, level)));
     let lines = match format {
         Format::Json => fmt::layer().json().flatten_event(true).with_span_list(false).boxed(),
         Format::Text => fmt::layer().with_target(false).with_writer(io::stderr).boxed(),

@@ -58,7 +58,6 @@ impl Moment {
         let at = self.now + self.lifetimes.timeout + self.lifetimes.retention;
         DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at)
     }
-
 }
 
 /// The UTC day number of `time`.

@@ -284,14 +284,18 @@ impl Store {
                 .send()
                 .await
                 .map_err(StoreError::from_sdk)?;
-            found.extend(output.responses.take().and_then(|mut all| all.remove(&self.table)).unwrap_or_default());
+            found.extend(
+                output.responses.take().and_then(|mut all| all.remove(&self.table)).unwrap_or_default(),
+            );
             left = output
                 .unprocessed_keys
                 .and_then(|mut all| all.remove(&self.table))
                 .map(|unprocessed| unprocessed.keys)
                 .filter(|keys| !keys.is_empty());
             if left.is_some() {
-                retries.pause(StoreError::Unavailable("BatchGetItem left keys unprocessed".to_owned())).await?;
+                retries
+                    .pause(StoreError::Unavailable("BatchGetItem left keys unprocessed".to_owned()))
+                    .await?;
             }
         }
         Ok(found)

@@ -26,9 +26,7 @@ struct Reply {
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let caller = Caller::of(&request)?;
     let found = match (caller.user(), input::path_session_id(&request)) {
-        (Ok(user), Ok(id)) => {
-            lifecycle::heartbeat(&app, &user, id, &caller::client_info(&request)).await?
-        }
+        (Ok(user), Ok(id)) => lifecycle::heartbeat(&app, &user, id, &caller::client_info(&request)).await?,
         _ => Heartbeat::Expired,
     };
     let (status, session_id) = match found {

@@ -1,0 +1,117 @@
+//! DynamoDB on this machine: the embedded engine, or another one behind a URL.
+
+use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{Credentials, Region, SharedHttpClient},
+};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use dynoxide::Database;
+use reqwest::Url;
+use shared::app::client_config;
+use tokio::{net::TcpListener, task::AbortHandle, time::interval};
+use uuid::Uuid;
+
+/// The engine keeps this many stream records, so that memory does not grow for ever.
+const STREAM_RECORDS: u32 = 10_000;
+
+/// How often what is past its time to live is deleted: late, as on AWS.
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// The embedded engine, running until it is dropped.
+pub(crate) struct Engine {
+    pub(crate) url: Url,
+    tasks: Vec<AbortHandle>,
+    /// A database in memory lives as long as a connection to it.
+    _connection: rusqlite::Connection,
+}
+
+impl Engine {
+    /// Starts it on a random loopback port, with its data in the folder `data` or in memory.
+    pub(crate) async fn start(data: Option<&Path>) -> Result<Self> {
+        let path = match data {
+            None => format!("file:user-sessions-{}?mode=memory&cache=shared", Uuid::new_v4()),
+            Some(folder) => {
+                fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+                let file = folder.join("sessions.db");
+                file.to_str().context("the path of the data is not UTF-8")?.to_owned()
+            }
+        };
+        let database = Database::new(&path).with_context(|| format!("opening {path}"))?;
+        let connection = rusqlite::Connection::open(&path)?;
+        connection.execute_batch(&stream_upkeep()).context("preparing the engine's stream table")?;
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?).parse()?;
+        let sweeper = tokio::spawn(sweep(database.clone()));
+        let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
+        Ok(Self { url, tasks: vec![sweeper.abort_handle(), server.abort_handle()], _connection: connection })
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// The engine looks for the newest stream record at each write, without an index, and never deletes one: a write
+/// would take longer and longer. An index keeps the time the same, and a trigger deletes old records inside the
+/// engine's own transaction, where no second writer gets in its way. Both rest on the engine's private schema, so
+/// its version is pinned.
+fn stream_upkeep() -> String {
+    format!(
+        "CREATE INDEX IF NOT EXISTS user_sessions_newest
+             ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
+         DROP TRIGGER IF EXISTS user_sessions_trim;
+         CREATE TRIGGER user_sessions_trim AFTER INSERT ON _stream_records BEGIN
+             DELETE FROM _stream_records WHERE id <= NEW.id - {STREAM_RECORDS};
+         END;"
+    )
+}
+
+async fn sweep(database: Database) {
+    let mut ticks = interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        let database = database.clone();
+        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
+            Ok(Ok(deleted)) => tracing::debug!(deleted, "swept what was past its time to live"),
+            Ok(Err(cause)) => tracing::warn!(%cause, "the sweep failed"),
+            Err(cause) => tracing::warn!(%cause, "the sweep failed"),
+        }
+    }
+}
+
+/// A client of the engine at `url`. One on this machine takes any credentials; for another, region and credentials
+/// come from where AWS tools look for them.
+pub(crate) async fn client(url: &Url, http_client: Option<SharedHttpClient>) -> Client {
+    if is_loopback(url) {
+        let http_client = http_client.unwrap_or_else(|| Builder::new().build_http());
+        let config = client_config(http_client)
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+            .endpoint_url(url.as_str());
+        return Client::from_conf(config.build());
+    }
+    let http_client = http_client
+        .unwrap_or_else(|| Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https());
+    let aws = aws_config::defaults(aws_config::BehaviorVersion::v2026_01_12())
+        .http_client(http_client.clone())
+        .load()
+        .await;
+    let mut config = client_config(http_client).endpoint_url(url.as_str());
+    config.set_region(aws.region().cloned());
+    config.set_credentials_provider(aws.credentials_provider());
+    Client::from_conf(config.build())
+}
+
+/// Whether `url` names this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    crate::host::is_local(url.host_str().unwrap_or_default())
+}

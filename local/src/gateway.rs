@@ -1,0 +1,209 @@
+//! The HTTP API: routes, authorizer and CORS as the template says, and API Gateway's own answers.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{ConnectInfo, RawPathParams, Request},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, on},
+};
+use serde_json::{Map, Value, json};
+use shared::{App, clock::Clock};
+use tokio::time::timeout;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{
+    authorizer::{Authorizer, Refusal},
+    event::Invocation,
+    functions::Handler,
+    host,
+    template::{Cors, Route},
+};
+
+/// API Gateway's limits.
+const BODY_BYTES: usize = 10 * 1024 * 1024;
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A route and the function behind it.
+pub(crate) struct Endpoint {
+    pub(crate) route: Route,
+    pub(crate) handler: Handler,
+    pub(crate) app: Arc<App>,
+}
+
+/// What all endpoints have in common.
+pub(crate) struct Gateway {
+    pub(crate) authorizer: Arc<Authorizer>,
+    pub(crate) clock: Clock,
+}
+
+/// The API of these endpoints beside `provider`, the routes of the identity provider.
+pub(crate) fn router(
+    gateway: Gateway,
+    endpoints: Vec<Endpoint>,
+    cors: &Cors,
+    provider: Router,
+) -> Result<Router> {
+    let gateway = Arc::new(gateway);
+    let mut router = provider;
+    for endpoint in endpoints {
+        let (gateway, endpoint) = (Arc::clone(&gateway), Arc::new(endpoint));
+        let method: Method = endpoint.route.method.parse()?;
+        let filter = MethodFilter::try_from(method)?;
+        let path = endpoint.route.path.clone();
+        let handle =
+            move |ConnectInfo(peer): ConnectInfo<SocketAddr>, path: RawPathParams, request: Request| {
+                let (gateway, endpoint) = (Arc::clone(&gateway), Arc::clone(&endpoint));
+                async move { gateway.answer(&endpoint, peer, &path, request).await }
+            };
+        router = router.route(&path, on(filter, handle));
+    }
+    Ok(router
+        .method_not_allowed_fallback(not_found)
+        .fallback(not_found)
+        .layer(cors_layer(cors)?)
+        .layer(middleware::from_fn(refuse_foreign_hosts)))
+}
+
+impl Gateway {
+    async fn answer(
+        &self,
+        endpoint: &Endpoint,
+        peer: SocketAddr,
+        path: &RawPathParams,
+        request: Request,
+    ) -> Response {
+        let (parts, body) = request.into_parts();
+        // Axum lets HEAD in through GET; the gateway does not.
+        if parts.method.as_str() != endpoint.route.method {
+            return not_found().await.into_response();
+        }
+        let claims = match &endpoint.route.authorizer {
+            None => None,
+            Some(_) => match self.authorizer.authorize(&parts.headers, &endpoint.route.scopes).await {
+                Ok(claims) => Some(claims),
+                Err(refusal) => return refused(&refusal, &endpoint.route.scopes),
+            },
+        };
+        let Ok(body) = to_bytes(body, BODY_BYTES).await else {
+            return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        };
+        let request_id = Uuid::new_v4().to_string();
+        let event = self.event(endpoint, peer, path, &parts, claims.as_ref(), &body, &request_id);
+        let span = tracing::info_span!("request", %request_id);
+        let mut response = invoke(endpoint, &event).instrument(span).await;
+        if let Ok(request_id) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), request_id);
+        }
+        response
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "an event is made of that much")]
+    fn event(
+        &self,
+        endpoint: &Endpoint,
+        peer: SocketAddr,
+        path: &RawPathParams,
+        parts: &Parts,
+        claims: Option<&Map<String, Value>>,
+        body: &Bytes,
+        request_id: &str,
+    ) -> Value {
+        let path_parameters = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let (route, source_ip, now) = (&endpoint.route, peer.ip(), self.clock.now());
+        Invocation { route, path_parameters, claims, parts, body, source_ip, request_id, now }.event()
+    }
+}
+
+/// Runs the function as Lambda would: a panic is its error alone, and it has so much time and no more.
+async fn invoke(endpoint: &Endpoint, event: &Value) -> Response {
+    let request = match lambda_http::request::from_str(&event.to_string()) {
+        Ok(request) => request,
+        Err(cause) => {
+            tracing::error!(%cause, "the function cannot read the event");
+            return message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+        }
+    };
+    let running = (endpoint.handler)(Arc::clone(&endpoint.app), request).in_current_span();
+    let running = tokio::spawn(running);
+    let abort = running.abort_handle();
+    match timeout(INTEGRATION_TIMEOUT, running).await {
+        Ok(Ok(response)) => {
+            let (parts, body) = response.into_parts();
+            Response::from_parts(parts, Body::from(body.to_vec()))
+        }
+        Ok(Err(cause)) => {
+            tracing::error!(%cause, "the function panicked");
+            message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        }
+        Err(_) => {
+            abort.abort();
+            tracing::error!("the function did not answer in time");
+            message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+        }
+    }
+}
+
+fn refused(refusal: &Refusal, scopes: &[String]) -> Response {
+    let scope = scopes.join(" ");
+    let (status, text, challenge) = match refusal {
+        Refusal::NoToken => (StatusCode::UNAUTHORIZED, "Unauthorized", "Bearer".to_owned()),
+        Refusal::InvalidToken(description) => (
+            StatusCode::UNAUTHORIZED,
+            "Unauthorized",
+            format!("Bearer scope=\"{scope}\" error=\"invalid_token\" error_description=\"{description}\""),
+        ),
+        Refusal::InsufficientScope => (
+            StatusCode::FORBIDDEN,
+            "Forbidden",
+            format!("Bearer scope=\"{scope}\" error=\"insufficient_scope\""),
+        ),
+    };
+    let mut response = message(status, text);
+    if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+async fn not_found() -> Response {
+    message(StatusCode::NOT_FOUND, "Not Found")
+}
+
+/// The gateway's own kind of answer.
+fn message(status: StatusCode, text: &str) -> Response {
+    (status, axum::Json(json!({ "message": text }))).into_response()
+}
+
+fn cors_layer(cors: &Cors) -> Result<CorsLayer> {
+    let origins = if cors.allow_origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        let origins = cors.allow_origins.iter().map(|origin| origin.parse());
+        AllowOrigin::list(origins.collect::<Result<Vec<HeaderValue>, _>>().context("AllowOrigins")?)
+    };
+    let headers = cors.allow_headers.iter().map(|name| name.parse());
+    let methods = cors.allow_methods.iter().map(|name| name.parse());
+    Ok(CorsLayer::new()
+        .allow_origin(origins)
+        .allow_headers(headers.collect::<Result<Vec<HeaderName>, _>>().context("AllowHeaders")?)
+        .allow_methods(methods.collect::<Result<Vec<Method>, _>>().context("AllowMethods")?)
+        .max_age(Duration::from_secs(cors.max_age)))
+}
+
+/// A page of another site can make its own host name resolve to this machine; its requests carry that name.
+async fn refuse_foreign_hosts(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    if host.is_some_and(host::is_local_header) {
+        next.run(request).await
+    } else {
+        message(StatusCode::FORBIDDEN, "Forbidden")
+    }
+}

@@ -1,0 +1,40 @@
+//! Which host names mean this machine.
+
+use std::net::IpAddr;
+
+/// Whether `host`, without a port, names this machine: `localhost`, `*.localhost` or a loopback address.
+pub(crate) fn is_local(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The same for a `Host` header, which may carry a port.
+pub(crate) fn is_local_header(header: &str) -> bool {
+    let host = match header.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => header,
+    };
+    is_local(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_local() {
+        for host in
+            ["localhost", "LOCALHOST:3000", "api.localhost:3000", "127.0.0.1", "127.0.0.1:80", "[::1]:3000"]
+        {
+            assert!(is_local_header(host), "{host}");
+        }
+        for host in
+            ["", "example.com", "localhost.example.com", "notlocalhost", "10.0.0.1:3000", "[fe80::1]:3000"]
+        {
+            assert!(!is_local_header(host), "{host}");
+        }
+    }
+}

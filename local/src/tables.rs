@@ -1,0 +1,107 @@
+//! Creates the template's tables in an engine, as CloudFormation would.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, LocalSecondaryIndex, Projection,
+        StreamSpecification, TableStatus, TimeToLiveSpecification,
+    },
+};
+use tokio::time::sleep;
+
+use crate::template::{self, Table};
+
+/// Creates each table that does not exist. `may_create` is false for an engine that is not on this machine: there,
+/// a table that is missing means a wrong name.
+pub(crate) async fn ensure_all(client: &Client, tables: &[Table], may_create: bool) -> Result<()> {
+    for table in tables {
+        if exists(client, table).await? {
+            continue;
+        }
+        ensure!(
+            may_create,
+            "there is no table {} ({}) in this account and region; name the deployed one in the environment",
+            table.name,
+            table.logical_id
+        );
+        create(client, table).await.with_context(|| format!("creating the table {}", table.name))?;
+    }
+    Ok(())
+}
+
+async fn exists(client: &Client, table: &Table) -> Result<bool> {
+    match client.describe_table().table_name(&table.name).send().await {
+        Ok(_) => Ok(true),
+        Err(error) => match error.as_service_error() {
+            Some(cause) if cause.is_resource_not_found_exception() => Ok(false),
+            _ => Err(error).with_context(|| format!("looking for the table {}", table.name)),
+        },
+    }
+}
+
+async fn create(client: &Client, table: &Table) -> Result<()> {
+    let definition = &table.definition;
+    let mut request = client
+        .create_table()
+        .table_name(&table.name)
+        .billing_mode(BillingMode::from(definition.billing_mode.as_str()))
+        .set_key_schema(Some(key_schema(&definition.key_schema)?));
+    for attribute in &definition.attribute_definitions {
+        let attribute = AttributeDefinition::builder()
+            .attribute_name(&attribute.attribute_name)
+            .attribute_type(attribute.attribute_type.as_str().into())
+            .build()?;
+        request = request.attribute_definitions(attribute);
+    }
+    for index in &definition.local_secondary_indexes {
+        let projection =
+            Projection::builder().projection_type(index.projection.projection_type.as_str().into()).build();
+        let index = LocalSecondaryIndex::builder()
+            .index_name(&index.index_name)
+            .set_key_schema(Some(key_schema(&index.key_schema)?))
+            .projection(projection)
+            .build()?;
+        request = request.local_secondary_indexes(index);
+    }
+    if let Some(stream) = &definition.stream_specification {
+        let stream = StreamSpecification::builder()
+            .stream_enabled(true)
+            .stream_view_type(stream.stream_view_type.as_str().into())
+            .build()?;
+        request = request.stream_specification(stream);
+    }
+    request.send().await?;
+    wait_until_active(client, table).await?;
+    if let Some(ttl) = &definition.time_to_live_specification {
+        let ttl = TimeToLiveSpecification::builder()
+            .attribute_name(&ttl.attribute_name)
+            .enabled(ttl.enabled)
+            .build()?;
+        client.update_time_to_live().table_name(&table.name).time_to_live_specification(ttl).send().await?;
+    }
+    Ok(())
+}
+
+fn key_schema(schema: &[template::KeySchemaElement]) -> Result<Vec<KeySchemaElement>> {
+    let element = |key: &template::KeySchemaElement| {
+        let element = KeySchemaElement::builder()
+            .attribute_name(&key.attribute_name)
+            .key_type(key.key_type.as_str().into());
+        Ok(element.build()?)
+    };
+    schema.iter().map(element).collect()
+}
+
+async fn wait_until_active(client: &Client, table: &Table) -> Result<()> {
+    for _ in 0..100 {
+        let output = client.describe_table().table_name(&table.name).send().await?;
+        if output.table.and_then(|description| description.table_status) == Some(TableStatus::Active) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    bail!("it did not become active")
+}

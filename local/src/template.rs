@@ -1,0 +1,412 @@
+//! What `template.yaml` says about routes, functions, settings and tables. The local server has no second list of
+//! any of them, and refuses to start with a template that says something it does not understand.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::cloudformation::{self, References};
+
+/// The deployment that the template describes, with parameters and references resolved.
+#[derive(Debug)]
+pub struct Template {
+    /// Every function, in the order of their names.
+    pub functions: Vec<Function>,
+    /// Every table, in the order of their names.
+    pub tables: Vec<Table>,
+    /// The one API.
+    pub api: Api,
+}
+
+/// A Lambda function.
+#[derive(Debug)]
+pub struct Function {
+    /// Its id in the template.
+    pub logical_id: String,
+    /// The crate that holds its code: the last part of `CodeUri`.
+    pub crate_name: String,
+    /// Its environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// The routes that invoke it.
+    pub routes: Vec<Route>,
+}
+
+/// A route of the API.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, with parameters in braces.
+    pub path: String,
+    /// The authorizer's name; `None` if anybody may call.
+    pub authorizer: Option<String>,
+    /// The scopes of which the token must have one, if there are any.
+    pub scopes: Vec<String>,
+}
+
+/// The HTTP API.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Api {
+    /// Which pages may call it.
+    pub cors_configuration: Cors,
+    /// Who may call it.
+    auth: Auth,
+    #[serde(default, rename = "FailOnWarnings")]
+    _fail_on_warnings: bool,
+}
+
+/// Which pages may call the API, and how.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Cors {
+    /// The origins, or `*`.
+    pub allow_origins: Vec<String>,
+    /// The request headers.
+    pub allow_headers: Vec<String>,
+    /// The methods.
+    pub allow_methods: Vec<String>,
+    /// For how many seconds a browser may remember this.
+    pub max_age: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Auth {
+    default_authorizer: Option<String>,
+    authorizers: HashMap<String, Authorizer>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Authorizer {
+    identity_source: String,
+    #[serde(rename = "JwtConfiguration")]
+    _jwt_configuration: JwtConfiguration,
+}
+
+/// Not used: here the tokens are those of the development identity provider, or of `--issuer`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JwtConfiguration {
+    #[serde(rename = "issuer")]
+    _issuer: String,
+    #[serde(rename = "audience")]
+    _audience: Vec<String>,
+}
+
+/// A table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its id in the template.
+    pub logical_id: String,
+    /// The name it has here.
+    pub name: String,
+    /// Keys, indexes, TTL and stream.
+    pub definition: TableDefinition,
+}
+
+/// The properties of a table that an engine needs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are CloudFormation's")]
+pub struct TableDefinition {
+    pub attribute_definitions: Vec<AttributeDefinition>,
+    pub key_schema: Vec<KeySchemaElement>,
+    #[serde(default)]
+    pub local_secondary_indexes: Vec<LocalSecondaryIndex>,
+    pub time_to_live_specification: Option<TimeToLive>,
+    pub stream_specification: Option<Stream>,
+    pub billing_mode: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are CloudFormation's")]
+pub struct AttributeDefinition {
+    pub attribute_name: String,
+    pub attribute_type: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are CloudFormation's")]
+pub struct KeySchemaElement {
+    pub attribute_name: String,
+    pub key_type: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are CloudFormation's")]
+pub struct LocalSecondaryIndex {
+    pub index_name: String,
+    pub key_schema: Vec<KeySchemaElement>,
+    pub projection: Projection,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are CloudFormation's")]
+pub struct Projection {
+    pub projection_type: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are CloudFormation's")]
+pub struct TimeToLive {
+    pub attribute_name: String,
+    pub enabled: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are CloudFormation's")]
+pub struct Stream {
+    pub stream_view_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document {
+    parameters: BTreeMap<String, Parameter>,
+    globals: Globals,
+    resources: BTreeMap<String, Resource>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameter {
+    r#type: String,
+    default: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Globals {
+    function: GlobalFunction,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GlobalFunction {
+    environment: Environment,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Environment {
+    variables: BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Resource {
+    r#type: String,
+    properties: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FunctionProperties {
+    code_uri: String,
+    #[serde(default)]
+    environment: Environment,
+    #[serde(default)]
+    events: BTreeMap<String, Event>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Event {
+    r#type: String,
+    properties: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct HttpApiEvent {
+    #[serde(rename = "ApiId")]
+    _api_id: String,
+    method: String,
+    path: String,
+    #[serde(default)]
+    auth: EventAuth,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct EventAuth {
+    authorizer: Option<String>,
+    #[serde(default)]
+    authorization_scopes: Vec<String>,
+}
+
+const FUNCTION: &str = "AWS::Serverless::Function";
+const API: &str = "AWS::Serverless::HttpApi";
+const TABLE: &str = "AWS::DynamoDB::Table";
+
+impl Template {
+    /// Reads the template at `path`. `overrides` gives the environment variables of the functions that are not as
+    /// the template says.
+    pub fn read(path: &Path, overrides: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let place = || format!("in {}", path.display());
+        let text = fs::read_to_string(path).with_context(place)?;
+        Self::parse(&text, overrides).with_context(place)
+    }
+
+    fn parse(text: &str, overrides: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let document: Document = serde_json::from_value(cloudformation::parse(text)?)?;
+        let variables = |own: Environment| {
+            let mut all = document.globals.function.environment.variables.clone();
+            all.extend(own.variables);
+            all
+        };
+        let names = table_names(&document, &overrides);
+        let mut references: References = names.iter().map(|(id, name)| (id.clone(), json!(name))).collect();
+        for (name, parameter) in &document.parameters {
+            references.insert(name.clone(), parameter_value(parameter));
+        }
+        for id in document.resources.keys() {
+            references.entry(id.clone()).or_insert_with(|| json!(id));
+        }
+
+        let (mut functions, mut tables, mut apis) = (Vec::new(), Vec::new(), Vec::new());
+        for (logical_id, resource) in &document.resources {
+            let place = || format!("in resource {logical_id}");
+            match resource.r#type.as_str() {
+                FUNCTION => {
+                    let properties: FunctionProperties = read(&resource.properties).with_context(place)?;
+                    functions.push((logical_id.clone(), properties));
+                }
+                API => apis.push(resolved::<Api>(&resource.properties, &references).with_context(place)?),
+                TABLE => tables.push(Table {
+                    logical_id: logical_id.clone(),
+                    name: names[logical_id].clone(),
+                    definition: resolved(&resource.properties, &references).with_context(place)?,
+                }),
+                other => bail!("resource {logical_id} is of the type {other}, which is not understood here"),
+            }
+        }
+        let api = match apis.len() {
+            1 => apis.remove(0),
+            count => bail!("expected one {API}, found {count}"),
+        };
+        api.check()?;
+        let functions = functions
+            .into_iter()
+            .map(|(logical_id, properties)| {
+                let place = format!("in function {logical_id}");
+                let mut environment = BTreeMap::new();
+                for (name, value) in variables(properties.environment) {
+                    let value =
+                        cloudformation::resolve(&value, &references).with_context(|| place.clone())?;
+                    environment.insert(name.clone(), overrides(&name).unwrap_or_else(|| text_of(&value)));
+                }
+                let crate_name = properties
+                    .code_uri
+                    .trim_end_matches('/')
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                let routes = properties
+                    .events
+                    .iter()
+                    .map(|(name, event)| {
+                        api.route(event, &references).with_context(|| format!("{place}, event {name}"))
+                    })
+                    .collect::<Result<_>>()?;
+                Ok(Function { logical_id, crate_name, environment, routes })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { functions, tables, api })
+    }
+}
+
+impl Api {
+    fn check(&self) -> Result<()> {
+        for (name, authorizer) in &self.auth.authorizers {
+            ensure!(
+                authorizer.identity_source == "$request.header.Authorization",
+                "authorizer {name}: the identity source {} is not understood here",
+                authorizer.identity_source
+            );
+        }
+        let cors = &self.cors_configuration;
+        ensure!(
+            cors.allow_origins.iter().all(|origin| origin == "*" || !origin.contains('*')),
+            "AllowOrigins: an origin with a wildcard in it is not understood here"
+        );
+        Ok(())
+    }
+
+    fn route(&self, event: &Event, references: &References) -> Result<Route> {
+        ensure!(event.r#type == "HttpApi", "the event type {} is not understood here", event.r#type);
+        let event: HttpApiEvent = resolved(&event.properties, references)?;
+        ensure!(
+            ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&event.method.as_str()),
+            "the method {} is not understood here",
+            event.method
+        );
+        ensure!(
+            event.path.starts_with('/') && !event.path.contains("+}"),
+            "the path {} is not understood here",
+            event.path
+        );
+        let authorizer = match event.auth.authorizer.or_else(|| self.auth.default_authorizer.clone()) {
+            Some(name) if name == "NONE" => None,
+            Some(name) => {
+                ensure!(self.auth.authorizers.contains_key(&name), "there is no authorizer {name}");
+                Some(name)
+            }
+            None => None,
+        };
+        Ok(Route {
+            method: event.method,
+            path: event.path,
+            authorizer,
+            scopes: event.auth.authorization_scopes,
+        })
+    }
+}
+
+/// The name of each table: what overrides the variable that refers to it, else its id.
+fn table_names(document: &Document, overrides: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let variables = &document.globals.function.environment.variables;
+    let named = |id: &str| {
+        let variable = variables.iter().find(|(_, value)| **value == json!({ "Ref": id }));
+        variable.and_then(|(name, _)| overrides(name)).unwrap_or_else(|| id.to_owned())
+    };
+    let tables = document.resources.iter().filter(|(_, resource)| resource.r#type == TABLE);
+    tables.map(|(id, _)| (id.clone(), named(id))).collect()
+}
+
+/// The default; a parameter without one stands as an empty text.
+fn parameter_value(parameter: &Parameter) -> Value {
+    let default = parameter.default.clone().unwrap_or_else(|| json!(""));
+    if parameter.r#type == "CommaDelimitedList" {
+        text_of(&default).split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
+    } else {
+        default
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T> {
+    Ok(T::deserialize(value)?)
+}
+
+fn resolved<T: DeserializeOwned>(value: &Value, references: &References) -> Result<T> {
+    read(&cloudformation::resolve(value, references)?)
+}
