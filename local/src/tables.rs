@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::{
     Client,
+    operation::create_table::CreateTableError,
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, LocalSecondaryIndex, Projection,
         StreamSpecification, TableStatus, TimeToLiveSpecification,
@@ -73,7 +74,13 @@ async fn create(client: &Client, table: &Table) -> Result<()> {
             .build()?;
         request = request.stream_specification(stream);
     }
-    request.send().await?;
+    if let Err(error) = request.send().await {
+        // Another server made it in the meantime.
+        if !error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) {
+            return Err(error.into());
+        }
+        return wait_until_active(client, table).await;
+    }
     wait_until_active(client, table).await?;
     if let Some(ttl) = &definition.time_to_live_specification {
         let ttl = TimeToLiveSpecification::builder()

@@ -1,6 +1,9 @@
 //! Structured logs: JSON lines with `timestamp` and `level` on Lambda, readable lines elsewhere.
 
-use std::{env, io};
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -29,7 +32,11 @@ pub fn start(format: Format) {
     let filter = Targets::new().with_default(others).with_targets(OURS.map(|name| (name, level)));
     let lines = match format {
         Format::Json => fmt::layer().json().flatten_event(true).with_span_list(false).boxed(),
-        Format::Text => fmt::layer().with_target(false).with_writer(io::stderr).boxed(),
+        Format::Text => fmt::layer()
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .with_writer(io::stderr)
+            .boxed(),
     };
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 }

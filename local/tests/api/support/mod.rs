@@ -1,0 +1,269 @@
+//! A server of one's own for each test, and users who call it over HTTP.
+//!
+//! `TEST_DYNAMODB_URL` names another engine than the embedded one; each test then has a table of its own there.
+
+pub mod table;
+pub mod wire;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicI64, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use local::{Options, Provider, Server};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+use shared::clock::Clock;
+use uuid::Uuid;
+
+use self::wire::Wire;
+
+/// Far ahead, so that no engine finds a record past its time to live: 2100-01-15T12:00:00Z.
+pub const START: i64 = 4_103_697_600_000;
+
+pub const TIMEOUT: TimeDelta = TimeDelta::seconds(3_600);
+
+/// A clock that stands until it is moved.
+#[derive(Clone)]
+pub struct Hands(Arc<AtomicI64>);
+
+impl Hands {
+    pub fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+
+    pub fn advance(&self, by: TimeDelta) {
+        self.0.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
+
+    pub fn set(&self, to: DateTime<Utc>) {
+        self.0.store(to.timestamp_millis(), Ordering::SeqCst);
+    }
+
+    fn clock(&self) -> Clock {
+        let hands = self.clone();
+        Clock::from_fn(move || hands.now())
+    }
+}
+
+/// A server with hands on its clock and its wire.
+pub struct World {
+    pub server: Server,
+    pub clock: Hands,
+    pub wire: Wire,
+    pub table: String,
+    http: Client,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let table = format!("Sessions-{}", Uuid::new_v4());
+        let dynamodb = std::env::var("TEST_DYNAMODB_URL").ok().map(|url| url.parse().unwrap());
+        Self::start(table, Options { dynamodb, ..Options::default() }).await
+    }
+
+    /// Another server with the same sessions and a clock of its own.
+    pub async fn another_host(&self) -> Self {
+        let dynamodb = Some(self.server.engine_url.clone());
+        let other = Self::start(self.table.clone(), Options { dynamodb, ..Options::default() }).await;
+        other.clock.set(self.clock.now());
+        other
+    }
+
+    async fn start(table: String, options: Options) -> Self {
+        let clock = Hands(Arc::new(AtomicI64::new(START)));
+        let wire = Wire::new();
+        let provider = Provider { issuer: PROVIDER.clone(), audiences: vec![local::AUDIENCE.to_owned()] };
+        let options = Options {
+            provider: Some(provider),
+            environment: HashMap::from([("SESSIONS_TABLE".to_owned(), table.clone())]),
+            clock: clock.clock(),
+            http_client: Some(wire.client()),
+            ..options
+        };
+        let server = Server::start(options).await.unwrap();
+        Self { server, clock, wire, table, http: http() }
+    }
+
+    /// A user of this world, with a token. The name is made unique, so that tests can share an engine.
+    pub async fn user(&self, name: &str) -> User<'_> {
+        let sub = format!("{name}-{}", Uuid::new_v4());
+        let token = token(&self.http, &[("username", &sub)]).await;
+        User { world: self, sub, token }
+    }
+
+    /// The same user at this world's server.
+    pub fn same_user(&self, user: &User<'_>) -> User<'_> {
+        User { world: self, sub: user.sub.clone(), token: user.token.clone() }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.server.url))
+    }
+}
+
+/// A user who calls a server over HTTP.
+#[derive(Clone)]
+pub struct User<'a> {
+    pub world: &'a World,
+    pub sub: String,
+    pub token: String,
+}
+
+/// What came back.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body of a `200`.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.body);
+        self.body
+    }
+
+    /// Checks status and code of an error, and its shape; returns its message.
+    #[track_caller]
+    pub fn error(self, status: u16, code: &str) -> String {
+        assert_eq!((self.status, &self.body["code"]), (status, &json!(code)), "{}", self.body);
+        assert_eq!(self.body["status"], "error");
+        let message = self.body["message"].as_str().unwrap().to_owned();
+        assert!(!message.is_empty());
+        message
+    }
+}
+
+impl User<'_> {
+    pub async fn call(&self, method: &str, path: &str) -> Answer {
+        self.send(self.request(method, path)).await
+    }
+
+    pub async fn call_with(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.send(self.request(method, path).json(body)).await
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.world.request(method.parse().unwrap(), path).bearer_auth(&self.token)
+    }
+
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        send(request).await
+    }
+
+    pub async fn login(&self) -> String {
+        let body = self.call("POST", "/auth/login").await.ok();
+        body["body"]["sessionId"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn heartbeat(&self, id: &str) -> Answer {
+        self.call("POST", &format!("/user-sessions/heartbeat/{id}")).await
+    }
+
+    /// A heartbeat that must renew: the new id.
+    pub async fn renewal(&self, id: &str) -> String {
+        let body = self.heartbeat(id).await.ok();
+        assert_eq!((&body["status"], &body["needsNewSession"]), (&json!("renewed"), &json!(false)), "{body}");
+        body["sessionId"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn end(&self, id: &str) -> Answer {
+        self.call("POST", &format!("/user-sessions/end/{id}")).await
+    }
+
+    pub async fn engage(&self, id: &str, engaged: bool) -> Answer {
+        let path = format!("/user-sessions/{id}/content-engaged");
+        self.call_with("PATCH", &path, &json!({ "engaged": engaged })).await
+    }
+
+    pub async fn list(&self, current: Option<&str>) -> Vec<Value> {
+        let mut request = self.request("GET", "/user-sessions");
+        if let Some(id) = current {
+            request = request.header("x-session-id", id);
+        }
+        self.send(request).await.ok().as_array().unwrap().clone()
+    }
+
+    /// The ids of the live sessions, as listed.
+    pub async fn live(&self) -> Vec<String> {
+        let rows = self.list(None).await;
+        rows.iter().map(|row| row["sessionId"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub async fn end_others(&self, kept: Option<&str>) -> Answer {
+        let mut request = self.request("POST", "/user-sessions/end-others");
+        if let Some(id) = kept {
+            request = request.header("x-session-id", id);
+        }
+        self.send(request).await
+    }
+
+    pub async fn logout(&self, body: &Value) -> Answer {
+        self.call_with("POST", "/auth/logout", body).await
+    }
+}
+
+pub async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    let body = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text:?}"));
+    Answer { status: status.as_u16(), headers, body }
+}
+
+/// The three answers of a heartbeat.
+pub fn active() -> Value {
+    json!({ "status": "active", "needsNewSession": false })
+}
+
+pub fn renewed(id: &str) -> Value {
+    json!({ "status": "renewed", "needsNewSession": false, "sessionId": id })
+}
+
+pub fn expired() -> Value {
+    json!({ "status": "expired", "needsNewSession": true })
+}
+
+/// An id that nobody has.
+pub fn unknown_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+pub fn http() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
+/// The issuer of all tokens: the development identity provider of a server that runs beside the tests.
+pub static PROVIDER: LazyLock<String> = LazyLock::new(|| {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let server = Server::start(Options::default()).await.unwrap();
+            sender.send(server.url.clone()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    receiver.recv().unwrap()
+});
+
+/// An access token with the given fields in its request.
+pub async fn token(http: &Client, fields: &[(&str, &str)]) -> String {
+    let mut form = vec![("grant_type", "password"), ("password", "x")];
+    form.extend_from_slice(fields);
+    let response = http.post(format!("{}/oauth2/token", *PROVIDER)).form(&form).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let body: Value = response.json().await.unwrap();
+    body["access_token"].as_str().unwrap().to_owned()
+}

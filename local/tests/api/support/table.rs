@@ -1,0 +1,135 @@
+//! A look at the whole sessions table behind a server's back, and what must hold of it whatever happened.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::DateTime;
+use serde::Deserialize;
+use shared::session::day_number;
+
+use super::World;
+
+/// An item, in the test's own words: the store's code is what is tested.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Item {
+    pub pk: String,
+    pub sk: String,
+    pub state: String,
+    pub start_time: Option<i64>,
+    pub last_active_time: Option<i64>,
+    pub end_time: Option<i64>,
+    pub content_engaged: Option<bool>,
+    pub renewed_from: Option<String>,
+    pub renewed_to: Option<String>,
+    pub ip_address: Option<String>,
+    pub user_agent: Option<String>,
+    pub active_day: Option<i64>,
+    pub purge_at: i64,
+}
+
+impl Item {
+    pub fn id(&self) -> &str {
+        self.sk.strip_prefix("SESSION#").unwrap()
+    }
+
+    pub fn is_session(&self) -> bool {
+        self.start_time.is_some()
+    }
+}
+
+/// All items by user and id.
+pub type Table = BTreeMap<(String, String), Item>;
+
+impl World {
+    /// The whole table.
+    pub async fn table(&self) -> Table {
+        let mut table = Table::new();
+        let mut start = None;
+        loop {
+            let scan = self.server.client.scan().table_name(&self.table).consistent_read(true);
+            let page = scan.set_exclusive_start_key(start).send().await.unwrap();
+            for item in page.items.unwrap_or_default() {
+                let item: Item = serde_dynamo::from_item(item).unwrap();
+                table.insert((item.pk["USER#".len()..].to_owned(), item.id().to_owned()), item);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return table;
+            }
+        }
+    }
+
+    /// The user's items by id.
+    pub async fn items_of(&self, sub: &str) -> BTreeMap<String, Item> {
+        let all = self.table().await.into_iter();
+        all.filter(|((owner, _), _)| owner == sub).map(|((_, id), item)| (id, item)).collect()
+    }
+
+    /// Deletes an item, as the time to live does.
+    pub async fn purge(&self, sub: &str, id: &str) {
+        let key = [("pk", format!("USER#{sub}")), ("sk", format!("SESSION#{id}"))];
+        let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
+        let delete = self.server.client.delete_item().table_name(&self.table);
+        delete.set_key(Some(HashMap::from(key))).send().await.unwrap();
+    }
+
+    /// Puts an item as it is.
+    pub async fn put(&self, item: HashMap<String, AttributeValue>) {
+        self.server.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Checks what must hold of every table in which nothing was purged.
+    pub async fn check_table(&self) -> Table {
+        let table = self.table().await;
+        check(&table);
+        table
+    }
+}
+
+/// At most one successor per session, no index entry of what is over, one open end per chain, pointers that lead
+/// somewhere and do not outlive it, no negative duration.
+pub fn check(table: &Table) {
+    let mut successors = HashMap::<(&str, &str), &str>::new();
+    for ((user, id), item) in table {
+        if let Some(old) = &item.renewed_from {
+            let other = successors.insert((user, old), id);
+            assert!(other.is_none(), "{old} was renewed by {id} and by {}", other.unwrap_or_default());
+            let old = &table[&(user.clone(), old.clone())];
+            assert_eq!(old.state, "expired", "{id} renewed a session that goes on: {old:?}");
+        }
+        let is_active = item.state == "active";
+        assert_eq!(item.active_day.is_some(), is_active, "{item:?}");
+        if let (Some(day), Some(last)) = (item.active_day, item.last_active_time) {
+            assert_eq!(day, day_number(DateTime::from_timestamp_millis(last).unwrap()), "{item:?}");
+        }
+        assert_eq!(item.renewed_to.is_some(), item.state == "expired", "{item:?}");
+        if item.is_session() {
+            assert_eq!(item.end_time.is_some(), !is_active, "{item:?}");
+            assert!(item.last_active_time >= item.start_time, "{item:?}");
+            assert!(item.end_time.is_none() || item.end_time >= item.start_time, "{item:?}");
+        }
+        if let Some(to) = &item.renewed_to {
+            let target = table.get(&(user.clone(), to.clone()));
+            let target = target.unwrap_or_else(|| panic!("a pointer to nothing: {item:?}"));
+            assert!(target.purge_at >= item.purge_at, "a pointer outlives its target: {item:?}, {target:?}");
+        }
+    }
+    check_chains(table);
+}
+
+/// Every walk ends, and of the sessions that end up at the same head none but that head is active.
+fn check_chains(table: &Table) {
+    for ((user, id), item) in table {
+        let (mut at, mut hops) = (item, 0);
+        while let Some(to) = &at.renewed_to {
+            at = &table[&(user.clone(), to.clone())];
+            hops += 1;
+            assert!(hops <= table.len(), "the chain of {id} is a circle");
+        }
+        // By `renewedFrom` too: what was renewed from an active session would be a second live one.
+        if let Some(old) = &item.renewed_from {
+            assert_ne!(table[&(user.clone(), old.clone())].state, "active", "two live sessions in one chain");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The way from the server to its engine: it notes every call and what that consumed, and disturbs those it is told
+//! to. Both go by user, so that tests of many users run side by side.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+    },
+    http::StatusCode,
+    shared::IntoShared,
+};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use serde_json::{Value, json};
+
+/// A call to the engine: one attempt of an operation.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub operation: String,
+    /// Read and write units, as the engine tells them.
+    pub units: f64,
+}
+
+/// What can go wrong between a server and DynamoDB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Another transaction holds the item. Nothing is written.
+    Conflict,
+    /// The same transaction is under way. Nothing is written.
+    InProgress,
+    /// Too many requests. Nothing is written.
+    Throttled,
+    /// An internal error, and nothing is written.
+    FailedBefore,
+    /// An internal error after the write took effect.
+    FailedAfter,
+    /// No answer after the write took effect.
+    Lost,
+}
+
+impl Fault {
+    pub const ALL: [Self; 6] = [
+        Self::Conflict,
+        Self::InProgress,
+        Self::Throttled,
+        Self::FailedBefore,
+        Self::FailedAfter,
+        Self::Lost,
+    ];
+}
+
+/// Which of a user's calls meet the fault: `times` of them from the call number `from`.
+#[derive(Clone, Copy, Debug)]
+pub struct Disturbance {
+    pub fault: Fault,
+    pub from: usize,
+    pub times: usize,
+}
+
+#[derive(Default)]
+struct Line {
+    calls: Vec<Call>,
+    disturbance: Option<Disturbance>,
+    hit: bool,
+}
+
+#[derive(Clone)]
+pub struct Wire {
+    inner: SharedHttpConnector,
+    lines: Arc<Mutex<HashMap<String, Line>>>,
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl Wire {
+    pub fn new() -> Self {
+        Self { inner: Connector::builder().build_http().into_shared(), lines: Arc::default() }
+    }
+
+    pub fn client(&self) -> SharedHttpClient {
+        let connector = self.clone().into_shared();
+        http_client_fn(move |_, _| SharedHttpConnector::clone(&connector))
+    }
+
+    /// From now on the calls for `user` are noted anew, and disturbed like this.
+    pub fn disturb(&self, user: &str, disturbance: Option<Disturbance>) {
+        let line = Line { disturbance, ..Line::default() };
+        self.lines.lock().unwrap().insert(user.to_owned(), line);
+    }
+
+    /// Notes the calls for `user` anew.
+    pub fn listen(&self, user: &str) {
+        self.disturb(user, None);
+    }
+
+    /// The calls for `user` since then.
+    pub fn calls(&self, user: &str) -> Vec<Call> {
+        self.lines.lock().unwrap().get(user).map(|line| line.calls.clone()).unwrap_or_default()
+    }
+
+    /// Whether the disturbance met a call.
+    pub fn was_hit(&self, user: &str) -> bool {
+        self.lines.lock().unwrap().get(user).is_some_and(|line| line.hit)
+    }
+
+    /// The fault that the call of this operation now meets.
+    fn fault(&self, user: &str, operation: &str) -> Option<Fault> {
+        let mut lines = self.lines.lock().unwrap();
+        let line = lines.get_mut(user)?;
+        let number = line.calls.len();
+        line.calls.push(Call { operation: operation.to_owned(), units: 0.0 });
+        let disturbance = line.disturbance?;
+        let within = (disturbance.from..disturbance.from + disturbance.times).contains(&number);
+        let applies = match disturbance.fault {
+            Fault::Conflict => ["PutItem", "UpdateItem", "TransactWriteItems"].contains(&operation),
+            Fault::InProgress => operation == "TransactWriteItems",
+            _ => true,
+        };
+        line.hit |= within && applies;
+        (within && applies).then_some(disturbance.fault)
+    }
+
+    async fn relay(self, mut request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let mut body: Value =
+            serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
+        let user = user_of(&body);
+        let fault = user.as_deref().and_then(|user| self.fault(user, &operation));
+        match fault {
+            Some(Fault::Conflict) if operation == "TransactWriteItems" => {
+                return Ok(cancelled("TransactionConflict"));
+            }
+            Some(Fault::Conflict) => return Ok(error(400, "TransactionConflictException")),
+            Some(Fault::InProgress) => return Ok(error(400, "TransactionInProgressException")),
+            Some(Fault::Throttled) => return Ok(error(400, "ThrottlingException")),
+            Some(Fault::FailedBefore) => return Ok(error(500, "InternalServerError")),
+            Some(Fault::FailedAfter | Fault::Lost) | None => {}
+        }
+        if user.is_some() && operation != "DescribeTable" {
+            body["ReturnConsumedCapacity"] = json!("INDEXES");
+            let body = body.to_string();
+            request.headers_mut().insert("content-length", body.len().to_string());
+            *request.body_mut() = SdkBody::from(body);
+        }
+        let mut response = self.inner.call(request).await?;
+        let body = std::mem::replace(response.body_mut(), SdkBody::empty());
+        let bytes =
+            ByteStream::new(body).collect().await.map_err(|e| ConnectorError::other(e.into(), None))?;
+        let bytes = bytes.into_bytes();
+        if let Some(user) = user {
+            self.note_units(&user, units(&serde_json::from_slice(&bytes).unwrap_or_default()));
+        }
+        match fault {
+            Some(Fault::FailedAfter) => return Ok(error(500, "InternalServerError")),
+            Some(Fault::Lost) => return Err(ConnectorError::timeout("no answer".into())),
+            _ => {}
+        }
+        *response.body_mut() = SdkBody::from(bytes);
+        Ok(response)
+    }
+
+    fn note_units(&self, user: &str, units: f64) {
+        let mut lines = self.lines.lock().unwrap();
+        if let Some(call) = lines.get_mut(user).and_then(|line| line.calls.last_mut()) {
+            call.units = units;
+        }
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(self.clone().relay(request))
+    }
+}
+
+/// The user whose partition a request is about: the first partition key in it.
+fn user_of(body: &Value) -> Option<String> {
+    let text = body.to_string();
+    let start = text.find("USER#")? + "USER#".len();
+    let end = text[start..].find('"')?;
+    Some(text[start..start + end].to_owned())
+}
+
+fn units(body: &Value) -> f64 {
+    match &body["ConsumedCapacity"] {
+        Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
+        table => table["CapacityUnits"].as_f64().unwrap_or_default(),
+    }
+}
+
+fn error(status: u16, name: &str) -> HttpResponse {
+    answer(
+        status,
+        &json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{name}"), "message": "injected" }),
+    )
+}
+
+fn cancelled(code: &str) -> HttpResponse {
+    answer(
+        400,
+        &json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "Message": "injected",
+            "CancellationReasons": [{ "Code": code, "Message": "injected" }, { "Code": "None" }],
+        }),
+    )
+}
+
+fn answer(status: u16, body: &Value) -> HttpResponse {
+    let mut response =
+        HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body.to_string()));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    response
+}
