@@ -302,6 +302,7 @@ impl Store {
     }
 
     async fn update(&self, change: Change) -> Result<Write, StoreError> {
+        let names = change.names();
         let outcome = self
             .client
             .update_item()
@@ -309,7 +310,7 @@ impl Store {
             .set_key(Some(change.key))
             .update_expression(change.expression)
             .condition_expression(change.condition)
-            .set_expression_attribute_names(Some(change.names))
+            .set_expression_attribute_names(names)
             .set_expression_attribute_values(Some(change.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -358,7 +359,6 @@ struct Change {
     key: Attributes,
     expression: String,
     condition: String,
-    names: HashMap<String, String>,
     values: Attributes,
 }
 
@@ -368,14 +368,13 @@ impl Change {
             key: item::key(user, id),
             expression: String::new(),
             condition: String::new(),
-            names: HashMap::new(),
             values: HashMap::new(),
         }
     }
 
     fn set(mut self, assignments: &str) -> Self {
         self.expression = format!("SET {assignments}");
-        self.name_state()
+        self
     }
 
     fn remove(mut self, attribute: &str) -> Self {
@@ -386,7 +385,7 @@ impl Change {
 
     fn only_if(mut self, condition: &str) -> Self {
         condition.clone_into(&mut self.condition);
-        self.name_state()
+        self
     }
 
     fn value(mut self, name: &str, value: impl Into<AttributeValue>) -> Self {
@@ -394,21 +393,21 @@ impl Change {
         self
     }
 
-    /// `state` is a reserved word of DynamoDB, and a name that no expression uses is refused.
-    fn name_state(mut self) -> Self {
-        if self.expression.contains("#state") || self.condition.contains("#state") {
-            self.names.insert("#state".to_owned(), "state".to_owned());
-        }
-        self
+    /// The names that the expressions use: DynamoDB refuses an unused one, and an empty map.
+    fn names(&self) -> Option<HashMap<String, String>> {
+        // `state` is a reserved word of DynamoDB.
+        let uses_state = self.expression.contains("#state") || self.condition.contains("#state");
+        uses_state.then(|| HashMap::from([("#state".to_owned(), "state".to_owned())]))
     }
 
     fn into_update(self, table: &str) -> Result<Update, StoreError> {
+        let names = self.names();
         UpdateBuilder::default()
             .table_name(table)
             .set_key(Some(self.key))
             .update_expression(self.expression)
             .condition_expression(self.condition)
-            .set_expression_attribute_names(Some(self.names))
+            .set_expression_attribute_names(names)
             .set_expression_attribute_values(Some(self.values))
             .build()
             .map_err(StoreError::unbuildable)

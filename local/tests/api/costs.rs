@@ -1,1 +1,176 @@
-//! x
+//! What each operation costs, from the capacity that the engine says it consumed. A refused write consumes too, one
+//! unit, but its answer does not say so: those are counted as calls.
+
+use std::collections::{HashMap, HashSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::TimeDelta;
+
+use crate::support::{TIMEOUT, User, World, active, renewed, unknown_id};
+
+const MS: TimeDelta = TimeDelta::milliseconds(1);
+
+/// The calls and units since the user's line was last listened to, which starts anew.
+fn cost(user: &User<'_>) -> (usize, f64) {
+    let calls = user.world.wire.calls(&user.sub);
+    user.world.wire.listen(&user.sub);
+    (calls.len(), calls.iter().map(|call| call.units).sum())
+}
+
+#[tokio::test]
+async fn a_login_is_one_call_and_two_write_units() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    cost(&alice);
+    alice.login().await;
+    assert_eq!(cost(&alice), (1, 2.0), "the item and its index entry");
+}
+
+#[tokio::test]
+async fn a_heartbeat_on_a_live_session_is_one_call_and_one_write_unit() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let id = alice.login().await;
+    for _ in 0..100 {
+        world.clock.advance(TimeDelta::minutes(5));
+        cost(&alice);
+        assert_eq!(alice.heartbeat(&id).await.ok(), active());
+        let is_first_of_day = world.clock.now().time() == chrono::NaiveTime::MIN;
+        let expected = if is_first_of_day { (1, 3.0) } else { (1, 1.0) };
+        assert_eq!(cost(&alice), expected, "at {}", world.clock.now());
+    }
+}
+
+#[tokio::test]
+async fn the_largest_heartbeat_is_one_write_unit_too() {
+    let world = World::new().await;
+    let alice = world.user(&"x".repeat(255 - 37)).await;
+    assert_eq!(alice.sub.len(), 255);
+    let login = alice.request("POST", "/auth/login").header("user-agent", "x".repeat(1_000));
+    let body = alice.send(login).await.ok();
+    let id = body["body"]["sessionId"].as_str().unwrap();
+    world.clock.advance(MS);
+    cost(&alice);
+    assert_eq!(alice.heartbeat(id).await.ok(), active());
+    assert_eq!(cost(&alice), (1, 1.0));
+    world.clock.advance(TIMEOUT + MS);
+    let successor = alice.renewal(id).await;
+    world.clock.advance(TIMEOUT + MS);
+    alice.renewal(&successor).await;
+    let largest = &world.items_of(&alice.sub).await[&successor];
+    assert!(largest.renewed_from.is_some() && largest.renewed_to.is_some() && largest.end_time.is_some());
+    cost(&alice);
+    world.clock.advance(MS);
+    alice.heartbeat(&successor).await.ok();
+    assert_eq!(cost(&alice), (2, 1.0), "a refused write of it, and a write of its successor");
+}
+
+#[tokio::test]
+async fn an_end_is_one_call_and_two_write_units() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let id = alice.login().await;
+    cost(&alice);
+    alice.end(&id).await.ok();
+    assert_eq!(cost(&alice), (1, 2.0), "the item and its index entry");
+}
+
+#[tokio::test]
+async fn engagement_is_one_call_and_one_write_unit() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let id = alice.login().await;
+    cost(&alice);
+    alice.engage(&id, true).await.ok();
+    assert_eq!(cost(&alice), (1, 1.0));
+}
+
+#[tokio::test]
+async fn a_renewal_is_two_calls_for_the_winner_and_at_most_four_for_a_loser() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let id = alice.login().await;
+    world.clock.advance(TIMEOUT + MS);
+    cost(&alice);
+    let successor = alice.renewal(&id).await;
+    // In a transaction at double cost the old and the new item, and their index entries.
+    assert_eq!(cost(&alice), (2, 2.0 + 2.0 + 1.0 + 1.0));
+    assert_eq!(alice.heartbeat(&id).await.ok(), renewed(&successor));
+    assert_eq!(cost(&alice).0, 2, "to the old id and to the new");
+
+    // A loser sees the expired session, but finds it renewed when it tries to.
+    let id = alice.login().await;
+    world.clock.advance(TIMEOUT + MS);
+    cost(&alice);
+    let answers = futures_util::future::join_all((0..8).map(|_| alice.renewal(&id))).await;
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    let (calls, _) = cost(&alice);
+    assert!(calls <= 2 + 7 * 4, "{calls} calls");
+}
+
+#[tokio::test]
+async fn a_heartbeat_on_an_unknown_id_is_two_calls() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    cost(&alice);
+    alice.renewal(&unknown_id()).await;
+    // In a transaction at double cost the tombstone and the session, and the index entry of that.
+    assert_eq!(cost(&alice), (2, 2.0 + 2.0 + 1.0));
+}
+
+/// 1,000 dead sessions beside 3 live ones. The dead ones are from before yesterday: some ended, some renewed, some
+/// silently expired.
+#[tokio::test]
+async fn a_list_reads_what_was_active_since_yesterday_and_not_the_history() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let number = |number: i64| AttributeValue::N(number.to_string());
+    let start = (world.clock.now() - TimeDelta::days(5)).timestamp_millis();
+    let put = |index: i64| {
+        let id = unknown_id();
+        let mut item = HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(format!("USER#{}", alice.sub))),
+            ("sk".to_owned(), AttributeValue::S(format!("SESSION#{id}"))),
+            ("startTime".to_owned(), number(start)),
+            ("lastActiveTime".to_owned(), number(start)),
+            ("contentEngaged".to_owned(), AttributeValue::Bool(false)),
+            ("purgeAt".to_owned(), number(start / 1_000 + 100 * 86_400)),
+        ]);
+        let state = ["active", "ended", "expired"][usize::try_from(index % 3).unwrap()];
+        item.insert("state".to_owned(), AttributeValue::S(state.to_owned()));
+        if state == "active" {
+            item.insert("activeDay".to_owned(), number(start / 86_400_000));
+        } else {
+            item.insert("endTime".to_owned(), number(start));
+        }
+        if state == "expired" {
+            item.insert("renewedTo".to_owned(), AttributeValue::S(unknown_id()));
+        }
+        world.put(item)
+    };
+    for batch in (0..1_000).collect::<Vec<_>>().chunks(50) {
+        futures_util::future::join_all(batch.iter().map(|index| put(*index))).await;
+    }
+    let expected = HashSet::from([alice.login().await, alice.login().await, alice.login().await]);
+    cost(&alice);
+    let live = alice.live().await;
+    let (calls, units) = cost(&alice);
+    assert_eq!(HashSet::from_iter(live), expected);
+    assert_eq!(calls, 2, "a Query of the index and a BatchGetItem");
+    assert_eq!(units, 1.0 + 3.0, "one page of keys, and three items");
+}
+
+#[tokio::test]
+async fn the_calls_of_a_list_that_knows_the_current_session() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let id = alice.login().await;
+    cost(&alice);
+    alice.list(Some(&id)).await;
+    assert_eq!(cost(&alice), (2, 2.0), "no read more for a current session that is listed");
+    world.clock.advance(TIMEOUT + MS);
+    alice.renewal(&id).await;
+    cost(&alice);
+    alice.list(Some(&id)).await;
+    assert_eq!(cost(&alice).0, 2, "nor for one that a listed session renewed");
+}

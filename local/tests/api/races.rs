@@ -1,1 +1,160 @@
-//! x
+//! Two tabs, thirty-two tabs, retries and lost responses: all at once, again and again.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Answer, TIMEOUT, User, World, active, expired, unknown_id,
+    wire::{Disturbance, Fault},
+};
+
+const MS: TimeDelta = TimeDelta::milliseconds(1);
+const ROUNDS: usize = 25;
+
+/// Users who each have a session that has just expired.
+async fn with_expired_sessions(world: &World, count: usize) -> Vec<(User<'_>, String)> {
+    let mut users = Vec::new();
+    for _ in 0..count {
+        let user = world.user("racer").await;
+        let id = user.login().await;
+        users.push((user, id));
+    }
+    world.clock.advance(TIMEOUT + MS);
+    users
+}
+
+/// The one id that all of these answers name.
+#[track_caller]
+fn one_successor(answers: Vec<Answer>) -> String {
+    let bodies: Vec<Value> = answers.into_iter().map(Answer::ok).collect();
+    assert!(bodies.iter().all(|body| body["status"] == "renewed" && *body == bodies[0]), "{bodies:?}");
+    bodies[0]["sessionId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_two_heartbeats_on_an_expired_session_make_one_successor() {
+    let world = World::new().await;
+    for (user, id) in with_expired_sessions(&world, ROUNDS).await {
+        let successor = one_successor(join_all((0..32).map(|_| user.heartbeat(&id))).await);
+        assert_eq!(user.live().await, [successor.clone()]);
+        let items = world.items_of(&user.sub).await;
+        assert_eq!(items.len(), 2, "{items:?}");
+        assert_eq!(items[&id].renewed_to.as_ref(), Some(&successor));
+    }
+    world.check_table().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixteen_heartbeats_on_an_unknown_id_start_one_session() {
+    let world = World::new().await;
+    for _ in 0..ROUNDS {
+        let (user, id) = (world.user("racer").await, unknown_id());
+        let started = one_successor(join_all((0..16).map(|_| user.heartbeat(&id))).await);
+        assert_eq!(user.live().await, [started]);
+        assert_eq!(world.items_of(&user.sub).await.len(), 2);
+    }
+    world.check_table().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_against_an_end_leaves_the_session_ended() {
+    let world = World::new().await;
+    for _ in 0..ROUNDS {
+        let user = world.user("racer").await;
+        let id = user.login().await;
+        world.clock.advance(TimeDelta::minutes(1));
+        let (beats, ended) = tokio::join!(join_all((0..8).map(|_| user.heartbeat(&id))), user.end(&id));
+        assert_eq!(ended.ok()["sessionId"], json!(id));
+        for beat in beats {
+            let body = beat.ok();
+            assert!(body == active() || body == expired(), "{body}");
+        }
+        assert_eq!(user.heartbeat(&id).await.ok(), expired());
+        assert!(user.live().await.is_empty());
+    }
+    world.check_table().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_during_a_renewal_ends_the_whole_chain() {
+    let world = World::new().await;
+    for (user, id) in with_expired_sessions(&world, ROUNDS).await {
+        let (beats, ended) = tokio::join!(join_all((0..8).map(|_| user.heartbeat(&id))), user.end(&id));
+        let ended = ended.ok()["sessionId"].as_str().unwrap().to_owned();
+        for beat in beats {
+            let body = beat.ok();
+            assert!(body == expired() || body["sessionId"] == json!(ended), "{body}, but {ended} was ended");
+        }
+        assert!(user.live().await.is_empty());
+        assert_eq!(user.heartbeat(&id).await.ok(), expired());
+    }
+    world.check_table().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engagement_against_heartbeats_on_an_expired_session_is_kept() {
+    let world = World::new().await;
+    for (user, id) in with_expired_sessions(&world, ROUNDS).await {
+        let (beats, engaged) =
+            tokio::join!(join_all((0..8).map(|_| user.heartbeat(&id))), user.engage(&id, true));
+        let successor = one_successor(beats);
+        assert_eq!(engaged.ok()["sessionId"], json!(successor));
+        assert_eq!(user.list(None).await[0]["contentEngaged"], json!(true));
+    }
+    world.check_table().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_renewals_with_a_lost_response_between_make_one_successor() {
+    let world = World::new().await;
+    for fault in [Fault::FailedAfter, Fault::Lost] {
+        for (user, id) in with_expired_sessions(&world, 10).await {
+            // The first call is the refused heartbeat; all attempts of the transaction lose their response.
+            world.wire.disturb(&user.sub, Some(Disturbance { fault, from: 1, times: 2 }));
+            let (one, two) = tokio::join!(user.heartbeat(&id), user.heartbeat(&id));
+            assert!(world.wire.was_hit(&user.sub));
+            let successor = one_successor(vec![one, two]);
+            assert_eq!(user.live().await, [successor]);
+            assert_eq!(world.items_of(&user.sub).await.len(), 2);
+        }
+    }
+    world.check_table().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_at_once_keeps_the_table_whole() {
+    let world = World::new().await;
+    for round in 0..ROUNDS {
+        let user = world.user("racer").await;
+        let (id, other) = (user.login().await, user.login().await);
+        if round % 2 == 0 {
+            world.clock.advance(TIMEOUT + MS);
+        }
+        let unknown = unknown_id();
+        let racer = |index: usize| {
+            let (user, id, other, unknown) = (&user, &id, &other, &unknown);
+            async move {
+                match index % 6 {
+                    0 => user.heartbeat(id).await,
+                    1 => user.engage(id, true).await,
+                    2 => user.heartbeat(other).await,
+                    3 => user.heartbeat(unknown).await,
+                    4 => user.end_others(Some(id)).await,
+                    _ => user.end(other).await,
+                }
+            }
+        };
+        for answer in join_all((0..24).map(racer)).await {
+            assert!([200, 409].contains(&answer.status), "{answer:?}");
+        }
+        let live: HashSet<String> = user.live().await.into_iter().collect();
+        let kept = user.heartbeat(&id).await.ok();
+        let head = kept["sessionId"].as_str().unwrap_or(&id);
+        assert!(live.contains(head), "the kept session is alive: {kept}");
+        assert_eq!(user.heartbeat(&other).await.ok(), expired());
+    }
+    world.check_table().await;
+}
