@@ -119,7 +119,11 @@ impl Server {
              and --audience"
         );
         let client = engine::client(&engine_url, options.http_client.clone()).await;
-        tables::ensure_all(&client, &template.tables, on_this_machine).await?;
+        if on_this_machine {
+            tables::create_all(&client, &template.tables).await?;
+        } else {
+            tables::find_used(&client, &template).await?;
+        }
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
             .await

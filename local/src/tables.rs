@@ -13,22 +13,29 @@ use aws_sdk_dynamodb::{
 };
 use tokio::time::sleep;
 
-use crate::template::{self, Table};
+use crate::template::{self, Table, Template};
 
-/// Creates each table that does not exist. `may_create` is false for an engine that is not on this machine: there,
-/// a table that is missing means a wrong name.
-pub(crate) async fn ensure_all(client: &Client, tables: &[Table], may_create: bool) -> Result<()> {
+/// Creates each table that does not exist.
+pub(crate) async fn create_all(client: &Client, tables: &[Table]) -> Result<()> {
     for table in tables {
-        if exists(client, table).await? {
-            continue;
+        if !exists(client, table).await? {
+            create(client, table).await.with_context(|| format!("creating the table {}", table.name))?;
         }
+    }
+    Ok(())
+}
+
+/// Checks that the tables which the functions use are there. In an account nothing is created: a table that is
+/// missing means a wrong name.
+pub(crate) async fn find_used(client: &Client, template: &Template) -> Result<()> {
+    for table in &template.tables {
+        let Some(variable) = template.variable_with(&table.name) else { continue };
         ensure!(
-            may_create,
-            "there is no table {} ({}) in this account and region; name the deployed one in the environment",
+            exists(client, table).await?,
+            "there is no table {} in this account and region: name the deployed {} in {variable}",
             table.name,
             table.logical_id
         );
-        create(client, table).await.with_context(|| format!("creating the table {}", table.name))?;
     }
     Ok(())
 }

@@ -262,6 +262,12 @@ impl Template {
         Self::parse(&text, overrides).with_context(place)
     }
 
+    /// The environment variable in which functions get `value`.
+    pub(crate) fn variable_with(&self, value: &str) -> Option<&str> {
+        let mut variables = self.functions.iter().flat_map(|function| &function.environment);
+        variables.find(|(_, own)| *own == value).map(|(name, _)| name.as_str())
+    }
+
     fn parse(text: &str, overrides: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let document: Document = serde_json::from_value(cloudformation::parse(text)?)?;
         let variables = |own: Environment| {

@@ -76,7 +76,7 @@ pub async fn heartbeat(
                     break walk.moment.purge_at();
                 }
             }
-            Standing::Ended => {
+            Standing::Ended { .. } => {
                 walk.arrive(Pointer { to: walk.at, purge_at: record.purge_at }).await;
                 return Ok(Heartbeat::Expired);
             }
@@ -107,7 +107,7 @@ pub async fn set_engaged(
         match record.standing(&walk.moment) {
             Standing::Live => walk.look_again("a live session refused the engagement")?,
             Standing::Renewed(pointer) => walk.follow(pointer).await?,
-            Standing::Ended => return Err(ApiError::SessionEnded),
+            Standing::Ended { .. } => return Err(ApiError::SessionEnded),
             Standing::Expired => {
                 if walk.renew(client, engaged).await? {
                     break;
@@ -219,20 +219,24 @@ async fn end_one(app: &App, user: &UserId, walk: &mut Walk<'_>) -> Result<Ending
             outcome = app.store.end_as_of_last_activity(user, id, &walk.moment).await?;
         }
         let record = match outcome {
-            Write::Done => {
-                tracing::info!(session_id = %id, user = app.log_name(user), "session ended");
-                return Ok(Ending::Ended);
-            }
+            Write::Done => return Ok(ended(app, user, id)),
             Write::Refused(None) => return Ok(Ending::Unknown),
             Write::Refused(Some(record)) => record,
         };
         match record.standing(&walk.moment) {
-            Standing::Ended => return Ok(Ending::EndedBefore),
+            // A write that took effect although its answer was lost is refused by what it wrote.
+            Standing::Ended { end_time } if end_time == walk.moment.now() => return Ok(ended(app, user, id)),
+            Standing::Ended { .. } => return Ok(Ending::EndedBefore),
             Standing::Renewed(pointer) => return Ok(Ending::Renewed(pointer)),
             // It moved between the two writes.
             Standing::Live | Standing::Expired => walk.look_again("the session moved while it was ended")?,
         }
     }
+}
+
+fn ended(app: &App, user: &UserId, id: SessionId) -> Ending {
+    tracing::info!(session_id = %id, user = app.log_name(user), "session ended");
+    Ending::Ended
 }
 
 fn log_own_start(app: &App, user: &UserId, walk: &Walk<'_>) {

@@ -1,1 +1,264 @@
-//! x
+//! Which tokens are let in: each refusal by its name, and the claims that a function gets to see.
+
+use std::sync::LazyLock;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use reqwest::Method;
+use rsa::{
+    RsaPrivateKey, pkcs8::EncodePrivateKey, pkcs8::LineEnding, rand_core::OsRng, traits::PublicKeyParts,
+};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PROVIDER, World, http, send, token};
+
+/// A key that the provider does not publish.
+static FOREIGN_KEY: LazyLock<RsaPrivateKey> =
+    LazyLock::new(|| RsaPrivateKey::new(&mut OsRng, 2_048).unwrap());
+
+async fn list_with(world: &World, authorization: Option<&str>) -> Answer {
+    let mut request = world.request(Method::GET, "/user-sessions");
+    if let Some(value) = authorization {
+        request = request.header("authorization", value);
+    }
+    send(request).await
+}
+
+/// Checks that the token is refused as API Gateway does, and returns what the challenge says.
+async fn refusal(world: &World, token: &str) -> String {
+    let answer = list_with(world, Some(&format!("Bearer {token}"))).await;
+    assert_eq!((answer.status, &answer.body), (401, &json!({ "message": "Unauthorized" })), "{token}");
+    let challenge = answer.headers["www-authenticate"].to_str().unwrap();
+    let (_, description) = challenge.split_once("error=\"invalid_token\" error_description=\"").unwrap();
+    description.trim_end_matches('"').to_owned()
+}
+
+/// A good token but for these claims; null leaves one out.
+async fn token_with(claims: &Value) -> String {
+    token(&http(), &[("username", "alice"), ("claims", &claims.to_string())]).await
+}
+
+fn parts(token: &str) -> (Value, Value, String) {
+    let mut parts = token.split('.');
+    let mut json =
+        || serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts.next().unwrap()).unwrap()).unwrap();
+    let (head, claims) = (json(), json());
+    (head, claims, parts.next().unwrap().to_owned())
+}
+
+fn encoded(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}
+
+fn signed(header: &Header, claims: &Value, key: &RsaPrivateKey) -> String {
+    let pem = key.to_pkcs8_pem(LineEnding::LF).unwrap();
+    encode(header, claims, &EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap()).unwrap()
+}
+
+fn now() -> i64 {
+    shared::clock::Clock::system().now().timestamp()
+}
+
+#[tokio::test]
+async fn a_request_without_a_token_is_challenged() {
+    let world = World::new().await;
+    for authorization in [None, Some(""), Some("Bearer "), Some("Bearer")] {
+        let answer = list_with(&world, authorization).await;
+        assert_eq!(
+            (answer.status, answer.body),
+            (401, json!({ "message": "Unauthorized" })),
+            "{authorization:?}"
+        );
+        assert!(answer.headers.contains_key("www-authenticate"));
+    }
+}
+
+#[tokio::test]
+async fn a_good_token_is_accepted_with_and_without_its_scheme() {
+    let world = World::new().await;
+    let good = token_with(&json!({})).await;
+    for authorization in [format!("Bearer {good}"), format!("bearer {good}"), good] {
+        assert_eq!(list_with(&world, Some(&authorization)).await.ok(), json!([]));
+    }
+}
+
+#[tokio::test]
+async fn every_route_is_guarded() {
+    let world = World::new().await;
+    for route in world.server.template.functions.iter().flat_map(|function| &function.routes) {
+        assert!(route.authorizer.is_some());
+        let method: Method = route.method.parse().unwrap();
+        let path = route.path.replace("{sessionId}", "0198c0de-0000-7000-8000-000000000001");
+        let answer = send(world.request(method, &path)).await;
+        assert_eq!((answer.status, answer.body), (401, json!({ "message": "Unauthorized" })), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn garbage_is_refused() {
+    let world = World::new().await;
+    for garbage in ["x", "a.b.c", "e30.e30.", "....", "{}"] {
+        assert_eq!(refusal(&world, garbage).await, "the token is malformed");
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_a_signature_is_refused() {
+    let world = World::new().await;
+    let (_, claims, _) = parts(&token_with(&json!({})).await);
+    for alg in ["none", "None", "NONE"] {
+        let unsigned = format!("{}.{}.", encoded(&json!({ "alg": alg, "typ": "JWT" })), encoded(&claims));
+        assert_eq!(refusal(&world, &unsigned).await, "the token is malformed");
+    }
+}
+
+#[tokio::test]
+async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
+    let world = World::new().await;
+    let (head, claims, _) = parts(&token_with(&json!({})).await);
+    let keys: Value = http()
+        .get(format!("{}/.well-known/jwks.json", *PROVIDER))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let mut header = Header::new(Algorithm::HS256);
+    header.kid = head["kid"].as_str().map(str::to_owned);
+    let modulus = keys["keys"][0]["n"].as_str().unwrap();
+    for secret in [modulus.as_bytes().to_vec(), URL_SAFE_NO_PAD.decode(modulus).unwrap()] {
+        let confused = encode(&header, &claims, &EncodingKey::from_secret(&secret)).unwrap();
+        assert_eq!(refusal(&world, &confused).await, "the token's algorithm is not an RSA one");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_another_key_is_refused() {
+    let world = World::new().await;
+    let (head, claims, _) = parts(&token_with(&json!({})).await);
+    let mut header = Header::new(Algorithm::RS256);
+    assert_eq!(refusal(&world, &signed(&header, &claims, &FOREIGN_KEY)).await, "the token names no key");
+    header.kid = Some("another".to_owned());
+    assert_eq!(refusal(&world, &signed(&header, &claims, &FOREIGN_KEY)).await, "the issuer has no such key");
+    header.kid = head["kid"].as_str().map(str::to_owned);
+    assert_eq!(
+        refusal(&world, &signed(&header, &claims, &FOREIGN_KEY)).await,
+        "the token's signature is wrong"
+    );
+    header.kid = Some(head["kid"].as_str().unwrap().to_uppercase() + "x");
+    assert_eq!(refusal(&world, &signed(&header, &claims, &FOREIGN_KEY)).await, "the issuer has no such key");
+}
+
+#[tokio::test]
+async fn a_token_that_brings_its_own_key_is_refused() {
+    let world = World::new().await;
+    let (head, claims, _) = parts(&token_with(&json!({})).await);
+    let part = |number: &rsa::BigUint| URL_SAFE_NO_PAD.encode(number.to_bytes_be());
+    let jwk =
+        json!({ "kty": "RSA", "n": part(FOREIGN_KEY.n()), "e": part(FOREIGN_KEY.e()), "kid": head["kid"] });
+    for extra in [
+        json!({ "jwk": jwk }),
+        json!({ "jku": "http://127.0.0.1:1/keys" }),
+        json!({ "x5u": "http://127.0.0.1:1/" }),
+    ] {
+        let mut header = json!({ "alg": "RS256", "typ": "JWT", "kid": head["kid"] });
+        header.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let header: Header = serde_json::from_value(header).unwrap();
+        let token = signed(&header, &claims, &FOREIGN_KEY);
+        assert_eq!(refusal(&world, &token).await, "the token brings a key of its own");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_token_is_refused() {
+    let world = World::new().await;
+    let good = token_with(&json!({})).await;
+    let (head, mut claims, signature) = parts(&good);
+    claims["sub"] = json!("mallory");
+    let changed = format!("{}.{}.{signature}", encoded(&head), encoded(&claims));
+    assert_eq!(refusal(&world, &changed).await, "the token's signature is wrong");
+}
+
+#[tokio::test]
+async fn times_are_numbers_and_there_is_no_leeway() {
+    let world = World::new().await;
+    let now = now();
+    for (claims, expected) in [
+        (json!({ "exp": null }), "the token has no numeric exp"),
+        (json!({ "exp": (now + 600).to_string() }), "the token has no numeric exp"),
+        (json!({ "exp": now }), "the token has expired"),
+        (json!({ "exp": now - 1 }), "the token has expired"),
+        (json!({ "nbf": now + 60 }), "the token is not valid yet"),
+        (json!({ "nbf": "0" }), "the token is not valid yet"),
+        (json!({ "iat": now + 60 }), "the token was issued in the future"),
+    ] {
+        assert_eq!(refusal(&world, &token_with(&claims).await).await, expected, "{claims}");
+    }
+    for claims in [json!({ "iat": null }), json!({ "nbf": now }), json!({ "exp": f64::from(u32::MAX) + 0.5 })]
+    {
+        let token = token_with(&claims).await;
+        list_with(&world, Some(&token)).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_another_issuer_is_refused() {
+    let world = World::new().await;
+    for issuer in [json!(null), json!("https://issuer.example.com"), json!(format!("{}/", *PROVIDER))] {
+        let token = token_with(&json!({ "iss": issuer })).await;
+        assert_eq!(refusal(&world, &token).await, "the token is from another issuer");
+    }
+}
+
+#[tokio::test]
+async fn a_client_id_counts_only_without_an_audience() {
+    let world = World::new().await;
+    let ours = local::AUDIENCE;
+    for claims in [
+        json!({ "aud": "another", "client_id": ours }),
+        json!({ "aud": ["another"], "client_id": ours }),
+        json!({ "aud": [], "client_id": ours }),
+        json!({ "aud": null, "client_id": "another" }),
+        json!({ "aud": null }),
+        json!({ "aud": { "x": ours } }),
+    ] {
+        let token = token_with(&claims).await;
+        assert_eq!(refusal(&world, &token).await, "the token is for another audience", "{claims}");
+    }
+    for claims in [json!({ "aud": ["another", ours] }), json!({ "aud": null, "client_id": ours })] {
+        let token = token_with(&claims).await;
+        list_with(&world, Some(&token)).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_gets_new_tokens_and_is_none_itself() {
+    let world = World::new().await;
+    let url = format!("{}/oauth2/token", *PROVIDER);
+    let first = [("grant_type", "password"), ("username", "alice"), ("password", "x"), ("scope", "a b")];
+    let tokens: Value = http().post(&url).form(&first).send().await.unwrap().json().await.unwrap();
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    assert_eq!(refusal(&world, refresh).await, "the token is for another audience");
+    let again = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    let tokens: Value = http().post(&url).form(&again).send().await.unwrap().json().await.unwrap();
+    let (_, claims, _) = parts(tokens["access_token"].as_str().unwrap());
+    assert_eq!((&claims["sub"], &claims["scope"]), (&json!("alice"), &json!("a b")));
+    list_with(&world, tokens["access_token"].as_str()).await.ok();
+}
+
+#[tokio::test]
+async fn the_provider_names_what_is_wrong_with_a_request() {
+    let url = format!("{}/oauth2/token", *PROVIDER);
+    for (form, error) in [
+        (vec![("grant_type", "client_credentials")], "unsupported_grant_type"),
+        (vec![("grant_type", "password")], "invalid_request"),
+        (vec![("grant_type", "password"), ("username", "a"), ("claims", "[]")], "invalid_request"),
+        (vec![("grant_type", "refresh_token"), ("refresh_token", "x")], "invalid_grant"),
+    ] {
+        let response = http().post(&url).form(&form).send().await.unwrap();
+        assert_eq!(response.status(), 400);
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["error"], error, "{form:?}");
+    }
+}

@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::TimeDelta;
+use chrono::{NaiveTime, TimeDelta};
 
-use crate::support::{TIMEOUT, User, World, active, renewed, unknown_id};
+use crate::support::{TIMEOUT, User, World, active, is_second_engine, renewed, unknown_id};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
@@ -17,28 +17,38 @@ fn cost(user: &User<'_>) -> (usize, f64) {
     (calls.len(), calls.iter().map(|call| call.units).sum())
 }
 
+/// What DynamoDB and the embedded engine count, or what the second engine (ministack) does: it is wrong in counting no
+/// index entries and no `BatchGetItem`.
+fn units(right: f64, second_engine: f64) -> f64 {
+    if is_second_engine() { second_engine } else { right }
+}
+
 #[tokio::test]
 async fn a_login_is_one_call_and_two_write_units() {
     let world = World::new().await;
     let alice = world.user("alice").await;
     cost(&alice);
     alice.login().await;
-    assert_eq!(cost(&alice), (1, 2.0), "the item and its index entry");
+    assert_eq!(cost(&alice), (1, units(2.0, 1.0)), "the item and its index entry");
 }
 
 #[tokio::test]
 async fn a_heartbeat_on_a_live_session_is_one_call_and_one_write_unit() {
     let world = World::new().await;
     let alice = world.user("alice").await;
+    world.clock.set("2100-01-15T23:00:00Z".parse().unwrap());
     let id = alice.login().await;
-    for _ in 0..100 {
+    let mut first_of_a_day = 0;
+    for _ in 0..24 {
         world.clock.advance(TimeDelta::minutes(5));
         cost(&alice);
         assert_eq!(alice.heartbeat(&id).await.ok(), active());
-        let is_first_of_day = world.clock.now().time() == chrono::NaiveTime::MIN;
-        let expected = if is_first_of_day { (1, 3.0) } else { (1, 1.0) };
-        assert_eq!(cost(&alice), expected, "at {}", world.clock.now());
+        let moves_the_index_entry = world.clock.now().time() == NaiveTime::MIN;
+        first_of_a_day += usize::from(moves_the_index_entry);
+        let expected = if moves_the_index_entry { units(3.0, 1.0) } else { 1.0 };
+        assert_eq!(cost(&alice), (1, expected), "at {}", world.clock.now());
     }
+    assert_eq!(first_of_a_day, 1);
 }
 
 #[tokio::test]
@@ -72,7 +82,7 @@ async fn an_end_is_one_call_and_two_write_units() {
     let id = alice.login().await;
     cost(&alice);
     alice.end(&id).await.ok();
-    assert_eq!(cost(&alice), (1, 2.0), "the item and its index entry");
+    assert_eq!(cost(&alice), (1, units(2.0, 1.0)), "the item and its index entry");
 }
 
 #[tokio::test]
@@ -94,7 +104,7 @@ async fn a_renewal_is_two_calls_for_the_winner_and_at_most_four_for_a_loser() {
     cost(&alice);
     let successor = alice.renewal(&id).await;
     // In a transaction at double cost the old and the new item, and their index entries.
-    assert_eq!(cost(&alice), (2, 2.0 + 2.0 + 1.0 + 1.0));
+    assert_eq!(cost(&alice), (2, units(2.0 + 2.0 + 1.0 + 1.0, 4.0)));
     assert_eq!(alice.heartbeat(&id).await.ok(), renewed(&successor));
     assert_eq!(cost(&alice).0, 2, "to the old id and to the new");
 
@@ -115,7 +125,7 @@ async fn a_heartbeat_on_an_unknown_id_is_two_calls() {
     cost(&alice);
     alice.renewal(&unknown_id()).await;
     // In a transaction at double cost the tombstone and the session, and the index entry of that.
-    assert_eq!(cost(&alice), (2, 2.0 + 2.0 + 1.0));
+    assert_eq!(cost(&alice), (2, units(2.0 + 2.0 + 1.0, 4.0)));
 }
 
 /// 1,000 dead sessions beside 3 live ones. The dead ones are from before yesterday: some ended, some renewed, some
@@ -154,10 +164,9 @@ async fn a_list_reads_what_was_active_since_yesterday_and_not_the_history() {
     let expected = HashSet::from([alice.login().await, alice.login().await, alice.login().await]);
     cost(&alice);
     let live = alice.live().await;
-    let (calls, units) = cost(&alice);
     assert_eq!(HashSet::from_iter(live), expected);
-    assert_eq!(calls, 2, "a Query of the index and a BatchGetItem");
-    assert_eq!(units, 1.0 + 3.0, "one page of keys, and three items");
+    // A Query of one page of keys, and a BatchGetItem of three items.
+    assert_eq!(cost(&alice), (2, units(1.0 + 3.0, 1.0)));
 }
 
 #[tokio::test]
@@ -167,7 +176,7 @@ async fn the_calls_of_a_list_that_knows_the_current_session() {
     let id = alice.login().await;
     cost(&alice);
     alice.list(Some(&id)).await;
-    assert_eq!(cost(&alice), (2, 2.0), "no read more for a current session that is listed");
+    assert_eq!(cost(&alice), (2, units(2.0, 1.0)), "no read more for a current session that is listed");
     world.clock.advance(TIMEOUT + MS);
     alice.renewal(&id).await;
     cost(&alice);

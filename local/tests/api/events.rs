@@ -1,1 +1,132 @@
-//! x
+//! The template, `functions/`, `events/` and the README name the same functions and routes; and each function answers
+//! its event.
+
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+
+use lambda_http::{Body, Request, Response};
+use serde_json::{Value, json};
+use shared::{ApiError, App, answer, app::Settings, clock::Clock};
+
+use crate::support::World;
+
+fn root() -> &'static Path {
+    Path::new(local::TEMPLATE).parent().unwrap()
+}
+
+fn names_in(folder: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join(folder)).unwrap();
+    entries.map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+fn event(name: &str) -> Value {
+    let path = root().join("events").join(format!("{name}.json"));
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// `list-sessions` is `ListSessions` in the template.
+fn logical_id(crate_name: &str) -> String {
+    let capitalized = |word: &str| word[..1].to_uppercase() + &word[1..];
+    crate_name.split('-').map(capitalized).collect()
+}
+
+#[tokio::test]
+async fn template_functions_events_and_readme_name_the_same() {
+    let world = World::new().await;
+    let functions = &world.server.template.functions;
+    let in_template: BTreeSet<String> =
+        functions.iter().map(|function| function.crate_name.clone()).collect();
+    assert_eq!(in_template, names_in("functions"));
+    assert_eq!(in_template, names_in("events"));
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for function in functions {
+        assert_eq!(function.logical_id, logical_id(&function.crate_name));
+        let manifest =
+            fs::read_to_string(root().join("functions").join(&function.crate_name).join("Cargo.toml"));
+        assert!(manifest.unwrap().contains(&format!("name = \"{}\"", function.crate_name)));
+        assert!(readme.contains(&format!("`{}`", function.crate_name)), "README: {}", function.crate_name);
+        for route in &function.routes {
+            let key = format!("{} {}", route.method, route.path);
+            assert!(readme.contains(&key), "README: {key}");
+            assert_eq!(event(&function.crate_name)["routeKey"], json!(key));
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_setting_of_the_functions_is_in_the_readme() {
+    let world = World::new().await;
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for name in world.server.template.functions.iter().flat_map(|function| function.environment.keys()) {
+        assert!(readme.contains(&format!("`{name}`")), "README: {name}");
+    }
+}
+
+async fn run<F, R>(world: &World, handle: F, event: &Value) -> (u16, Value)
+where
+    F: Fn(Arc<App>, Request) -> R,
+    R: Future<Output = Result<Response<Body>, ApiError>>,
+{
+    let environment = &world.server.template.functions[0].environment;
+    let settings = Settings::read(|name| environment.get(name).cloned()).unwrap();
+    let app = Arc::new(App::new(settings, world.server.client.clone(), Clock::system()));
+    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+    let response = answer(handle, app, request).await;
+    (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
+}
+
+async fn run_named(world: &World, name: &str, event: &Value) -> (u16, Value) {
+    match name {
+        "content-engaged" => run(world, content_engaged::handle, event).await,
+        "end-other-sessions" => run(world, end_other_sessions::handle, event).await,
+        "end-session" => run(world, end_session::handle, event).await,
+        "heartbeat" => run(world, heartbeat::handle, event).await,
+        "list-sessions" => run(world, list_sessions::handle, event).await,
+        "login" => run(world, login::handle, event).await,
+        "logout" => run(world, logout::handle, event).await,
+        other => panic!("no handler for {other}"),
+    }
+}
+
+#[tokio::test]
+async fn the_events_tell_a_story() {
+    let world = World::new().await;
+    let mut story = Vec::new();
+    for name in [
+        "login",
+        "heartbeat",
+        "list-sessions",
+        "content-engaged",
+        "end-other-sessions",
+        "end-session",
+        "logout",
+    ] {
+        let (status, mut body) = run_named(&world, name, &event(name)).await;
+        if let Some(rows) = body.as_array() {
+            // The session that the login started, and the one that the heartbeat did for the event's unknown id.
+            body = json!({ "listed": rows.len(), "current": rows.iter().filter(|row| row["current"] == true).count() });
+        }
+        story.push(json!({ "function": name, "status": status, "body": body }));
+    }
+    insta::assert_json_snapshot!(story, {
+        ".**.sessionId" => "[id]", ".**.startTime" => "[time]", ".**.expiresAt" => "[time]"
+    });
+}
+
+#[tokio::test]
+async fn no_function_trusts_an_event_without_claims() {
+    let world = World::new().await;
+    for name in names_in("events") {
+        let unauthorized = json!({ "status": "error", "code": "unauthorized", "message": "Unauthorized" });
+        for authorizer in
+            [json!(null), json!({}), json!({ "jwt": { "claims": {} } }), json!({ "lambda": { "sub": "x" } })]
+        {
+            let mut event = event(&name);
+            event["requestContext"]["authorizer"] = authorizer;
+            if event["requestContext"]["authorizer"].is_null() {
+                event["requestContext"].as_object_mut().unwrap().remove("authorizer");
+            }
+            assert_eq!(run_named(&world, &name, &event).await, (401, unauthorized.clone()), "{name}");
+        }
+    }
+    assert!(world.table().await.is_empty());
+}

@@ -1,1 +1,265 @@
-//! x
+//! The gateway's own answers, and how a server starts and refuses to.
+
+use std::{collections::HashMap, fs, path::PathBuf, time::Instant};
+
+use local::{Options, Provider, Server};
+use reqwest::Method;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{World, active, send};
+
+fn temporary(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("user-sessions-{name}-{}", Uuid::new_v4()))
+}
+
+async fn refusal(options: Options) -> String {
+    match Server::start(options).await {
+        Ok(_) => panic!("it started"),
+        Err(cause) => format!("{cause:#}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_route_is_not_found() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    for (method, path) in [
+        ("GET", "/"),
+        ("GET", "/nothing"),
+        ("GET", "/auth/login"),
+        ("DELETE", "/user-sessions"),
+        ("GET", "/user-sessions/"),
+        ("PATCH", "/user-sessions/content-engaged"),
+        ("POST", "/user-sessions/end/a/b"),
+    ] {
+        let answer = alice.call(method, path).await;
+        assert_eq!((answer.status, answer.body), (404, json!({ "message": "Not Found" })), "{method} {path}");
+    }
+    assert_eq!(alice.request("HEAD", "/user-sessions").send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn names_of_other_hosts_are_refused() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    for (host, status) in [
+        ("evil.example.com", 403),
+        ("localhost.evil.example.com", 403),
+        ("10.0.0.1", 403),
+        ("127.0.0.1", 200),
+        ("api.localhost:3000", 200),
+    ] {
+        let answer = alice.send(alice.request("GET", "/user-sessions").header("host", host)).await;
+        assert_eq!(answer.status, status, "{host}");
+    }
+    let token = world.request(Method::POST, "/oauth2/token").header("host", "evil.example.com");
+    assert_eq!(send(token).await.body, json!({ "message": "Forbidden" }));
+}
+
+#[tokio::test]
+async fn a_body_over_ten_megabytes_is_too_large() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let request = |bytes| alice.request("POST", "/auth/login").body(" ".repeat(bytes));
+    assert_eq!(alice.send(request(10 * 1024 * 1024)).await.status, 200);
+    let answer = alice.send(request(10 * 1024 * 1024 + 1)).await;
+    assert_eq!((answer.status, answer.body), (413, json!({ "message": "Request Entity Too Large" })));
+}
+
+#[tokio::test]
+async fn every_answer_of_a_function_has_a_request_id() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let answer = alice.call("GET", "/user-sessions").await;
+    assert!(!answer.headers["apigw-requestid"].is_empty());
+}
+
+#[tokio::test]
+async fn data_in_a_folder_survives_the_server() {
+    let folder = temporary("data");
+    let options = || Options { data: Some(folder.clone()), ..Options::default() };
+    let http = crate::support::http();
+    let (token, id) = {
+        let server = Server::start(options()).await.unwrap();
+        let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
+        let tokens = http.post(format!("{}/oauth2/token", server.url)).form(&form);
+        let token = send(tokens).await.ok()["access_token"].as_str().unwrap().to_owned();
+        let login = http.post(format!("{}/auth/login", server.url)).bearer_auth(&token);
+        let body = send(login).await.ok();
+        (token, body["body"]["sessionId"].as_str().unwrap().to_owned())
+    };
+    let server = Server::start(options()).await.unwrap();
+    let request =
+        |token: &str| http.post(format!("{}/user-sessions/heartbeat/{id}", server.url)).bearer_auth(token);
+    // The port differs, and so does the issuer; the key is the same.
+    assert_eq!(send(request(&token)).await.status, 401);
+    let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
+    let tokens = send(http.post(format!("{}/oauth2/token", server.url)).form(&form)).await.ok();
+    assert_eq!(send(request(tokens["access_token"].as_str().unwrap())).await.ok(), active());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(folder.join("identity-key.pem")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "the key is its owner's alone");
+    }
+    drop(server);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn settings_come_from_the_environment() {
+    let environment = HashMap::from([("SESSION_TIMEOUT_SECONDS".to_owned(), "7".to_owned())]);
+    let server = Server::start(Options { environment, ..Options::default() }).await.unwrap();
+    for function in &server.template.functions {
+        assert_eq!(function.environment["SESSION_TIMEOUT_SECONDS"], "7");
+        assert_eq!(function.environment["SESSION_RETENTION_DAYS"], "90", "the template's default");
+    }
+    let environment = HashMap::from([("SESSION_TIMEOUT_SECONDS".to_owned(), "soon".to_owned())]);
+    let cause = refusal(Options { environment, ..Options::default() }).await;
+    assert!(
+        cause.contains("SESSION_TIMEOUT_SECONDS must be a whole number from 1 to 2592000, not \"soon\""),
+        "{cause}"
+    );
+}
+
+#[tokio::test]
+async fn real_data_needs_real_tokens() {
+    let dynamodb = Some("https://dynamodb.eu-west-1.amazonaws.com".parse().unwrap());
+    let cause = refusal(Options { dynamodb, ..Options::default() }).await;
+    assert!(cause.contains("--issuer"), "{cause}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_cannot_be_asked_is_an_error_at_start() {
+    let provider = Provider { issuer: "http://127.0.0.1:1".to_owned(), audiences: vec!["x".to_owned()] };
+    let cause = refusal(Options { provider: Some(provider), ..Options::default() }).await;
+    assert!(cause.contains("asking http://127.0.0.1:1 for its keys"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_template_that_is_not_understood_is_an_error_at_start() {
+    let template = fs::read_to_string(local::TEMPLATE).unwrap();
+    for (from, to, expected) in [
+        ("Method: PATCH", "Method: ANY", "the method ANY is not understood here"),
+        ("Path: /auth/login", "Path: /{proxy+}", "the path /{proxy+} is not understood here"),
+        (
+            "CodeUri: functions/login",
+            "CodeUri: functions/missing",
+            "there is no crate functions/missing here",
+        ),
+        (
+            "Type: AWS::DynamoDB::Table",
+            "Type: AWS::SQS::Queue",
+            "AWS::SQS::Queue, which is not understood here",
+        ),
+        ("Type: HttpApi", "Type: Schedule", "the event type Schedule is not understood here"),
+        ("$request.header.Authorization", "$request.querystring.token", "the identity source"),
+        ("MaxAge: 600", "AllowCredentials: true", "unknown field `AllowCredentials`"),
+        ("!Ref SessionsTable", "!Ref Sessions", "!Ref Sessions names nothing"),
+        ("!Ref SessionsTable", "!Sub '${SessionsTable}'", "Fn::Sub is not understood here"),
+        ("DefaultAuthorizer: Jwt", "DefaultAuthorizer: Other", "there is no authorizer Other"),
+        ("Resources:", "Resources: [", "not YAML"),
+    ] {
+        assert!(template.contains(from), "{from}");
+        let path = temporary("template");
+        fs::write(&path, template.replace(from, to)).unwrap();
+        let cause = refusal(Options { template: path.clone(), ..Options::default() }).await;
+        assert!(cause.contains(expected), "{to}: {cause}");
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn scopes_and_public_routes_of_the_template_are_heeded() {
+    let template = fs::read_to_string(local::TEMPLATE).unwrap();
+    let with_auth = |path: &str, auth: &str| {
+        let line = format!("            Path: {path}\n");
+        assert!(template.contains(&line));
+        line.clone() + &format!("            Auth: {auth}\n")
+    };
+    let changed = template
+        .replace("            Path: /auth/logout\n", &with_auth("/auth/logout", "{ Authorizer: NONE }"))
+        .replace(
+            "            Path: /auth/login\n",
+            &with_auth("/auth/login", "{ AuthorizationScopes: [\"sessions:write\"] }"),
+        );
+    let path = temporary("scopes");
+    fs::write(&path, changed).unwrap();
+    let server = Server::start(Options { template: path.clone(), ..Options::default() }).await.unwrap();
+    fs::remove_file(path).unwrap();
+
+    let http = crate::support::http();
+    // No claims, so the function itself refuses, in its own words.
+    let answer = send(http.post(format!("{}/auth/logout", server.url))).await;
+    answer.error(401, "unauthorized");
+    for (fields, status) in [
+        (json!({ "scope": "a sessions:write" }), 200),
+        (json!({ "scp": ["sessions:write"] }), 200),
+        (json!({ "scope": "sessions:writer" }), 403),
+        (json!({}), 403),
+    ] {
+        let claims = fields.to_string();
+        let form =
+            [("grant_type", "password"), ("username", "a"), ("password", "x"), ("claims", claims.as_str())];
+        let tokens = send(http.post(format!("{}/oauth2/token", server.url)).form(&form)).await.ok();
+        let token = tokens["access_token"].as_str().unwrap();
+        let answer = send(http.post(format!("{}/auth/login", server.url)).bearer_auth(token)).await;
+        assert_eq!(answer.status, status, "{fields}");
+        if status == 403 {
+            assert_eq!(answer.body, json!({ "message": "Forbidden" }));
+            let challenge = answer.headers["www-authenticate"].to_str().unwrap();
+            assert_eq!(challenge, "Bearer scope=\"sessions:write\" error=\"insufficient_scope\"");
+        }
+    }
+}
+
+/// The embedded engine's stream table is kept short, and its index is used: a write does not scan it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_keeps_its_stream_short() {
+    if crate::support::is_second_engine() {
+        return;
+    }
+    let folder = temporary("stream");
+    let server = Server::start(Options { data: Some(folder.clone()), ..Options::default() }).await.unwrap();
+    let engine = rusqlite::Connection::open(folder.join("sessions.db")).unwrap();
+    let table =
+        &server.template.tables.iter().find(|table| table.logical_id == "SessionsTable").unwrap().name;
+    let put = |number: i64| {
+        server
+            .client
+            .put_item()
+            .table_name(table)
+            .item("pk", aws_sdk_dynamodb::types::AttributeValue::S("USER#x".to_owned()))
+            .item("sk", aws_sdk_dynamodb::types::AttributeValue::S(number.to_string()))
+            .send()
+    };
+    put(0).await.unwrap();
+    // As if a hundred thousand records had come before.
+    engine
+        .execute_batch(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
+             INSERT INTO _stream_records (table_name, event_name, keys_json, sequence_number, shard_id, created_at)
+             SELECT r.table_name, r.event_name, r.keys_json,
+                    CAST(CAST(r.sequence_number AS INTEGER) + n.i AS TEXT), r.shard_id, r.created_at
+             FROM n, (SELECT * FROM _stream_records ORDER BY id LIMIT 1) r",
+        )
+        .unwrap();
+    let started = Instant::now();
+    for number in 1..20 {
+        put(number).await.unwrap();
+    }
+    let kept: i64 = engine.query_row("SELECT COUNT(*) FROM _stream_records", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 10_000, "after {:?}", started.elapsed());
+    let plan: String = engine
+        .query_row(
+            "EXPLAIN QUERY PLAN SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1
+             FROM _stream_records WHERE table_name = ?1",
+            ["x"],
+            |row| row.get("detail"),
+        )
+        .unwrap();
+    assert!(plan.contains("user_sessions_newest"), "{plan}");
+    drop((server, engine));
+    fs::remove_dir_all(folder).unwrap();
+}

@@ -29,6 +29,15 @@ pub const START: i64 = 4_103_697_600_000;
 
 pub const TIMEOUT: TimeDelta = TimeDelta::seconds(3_600);
 
+fn second_engine() -> Option<String> {
+    std::env::var("TEST_DYNAMODB_URL").ok().filter(|url| !url.is_empty())
+}
+
+/// Whether the tests run against another engine than the embedded one.
+pub fn is_second_engine() -> bool {
+    second_engine().is_some()
+}
+
 /// A clock that stands until it is moved.
 #[derive(Clone)]
 pub struct Hands(Arc<AtomicI64>);
@@ -64,7 +73,7 @@ pub struct World {
 impl World {
     pub async fn new() -> Self {
         let table = format!("Sessions-{}", Uuid::new_v4());
-        let dynamodb = std::env::var("TEST_DYNAMODB_URL").ok().map(|url| url.parse().unwrap());
+        let dynamodb = second_engine().map(|url| url.parse().unwrap());
         Self::start(table, Options { dynamodb, ..Options::default() }).await
     }
 
@@ -117,7 +126,7 @@ pub struct User<'a> {
 }
 
 /// What came back.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,

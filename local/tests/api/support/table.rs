@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use shared::session::day_number;
 
@@ -62,16 +62,37 @@ impl World {
 
     /// The user's items by id.
     pub async fn items_of(&self, sub: &str) -> BTreeMap<String, Item> {
-        let all = self.table().await.into_iter();
-        all.filter(|((owner, _), _)| owner == sub).map(|((_, id), item)| (id, item)).collect()
+        let query = self.server.client.query().table_name(&self.table).consistent_read(true);
+        let pages = query
+            .key_condition_expression("pk = :user")
+            .expression_attribute_values(":user", AttributeValue::S(format!("USER#{sub}")))
+            .into_paginator()
+            .items()
+            .send();
+        let items = pages.collect::<Result<Vec<_>, _>>().await.unwrap().into_iter();
+        items
+            .map(|item| serde_dynamo::from_item(item).unwrap())
+            .map(|item: Item| (item.id().to_owned(), item))
+            .collect()
     }
 
     /// Deletes an item, as the time to live does.
     pub async fn purge(&self, sub: &str, id: &str) {
-        let key = [("pk", format!("USER#{sub}")), ("sk", format!("SESSION#{id}"))];
-        let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
         let delete = self.server.client.delete_item().table_name(&self.table);
-        delete.set_key(Some(HashMap::from(key))).send().await.unwrap();
+        delete.set_key(Some(key(sub, id))).send().await.unwrap();
+    }
+
+    /// Makes an active session one that was started and last active at `time`.
+    pub async fn age(&self, sub: &str, id: &str, time: DateTime<Utc>) {
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        let update = self.server.client.update_item().table_name(&self.table).set_key(Some(key(sub, id)));
+        update
+            .update_expression("SET startTime = :time, lastActiveTime = :time, activeDay = :day")
+            .expression_attribute_values(":time", number(time.timestamp_millis()))
+            .expression_attribute_values(":day", number(day_number(time)))
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Puts an item as it is.
@@ -85,6 +106,11 @@ impl World {
         check(&table);
         table
     }
+}
+
+fn key(sub: &str, id: &str) -> HashMap<String, AttributeValue> {
+    let key = [("pk", format!("USER#{sub}")), ("sk", format!("SESSION#{id}"))];
+    key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
 }
 
 /// At most one successor per session, no index entry of what is over, one open end per chain, pointers that lead
