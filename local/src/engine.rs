@@ -21,7 +21,7 @@ use uuid::Uuid;
 const STREAM_RECORDS: u32 = 10_000;
 
 /// How often what is past its time to live is deleted: late, as on AWS.
-const SWEEP: Duration = Duration::from_secs(600);
+const SWEEP: Duration = Duration::from_mins(10);
 
 /// The embedded engine, running until it is dropped.
 pub(crate) struct Engine {

@@ -207,3 +207,82 @@ async fn refuse_foreign_hosts(request: Request, next: Next) -> Response {
         message(StatusCode::FORBIDDEN, "Forbidden")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request as HttpRequest;
+    use tower::ServiceExt;
+
+    use shared::app::Settings;
+
+    use super::*;
+    use crate::{identity::Identity, keys::Keys};
+
+    /// A gateway with one public route, `GET /`, behind which is `handler`.
+    fn with(handler: Handler) -> Router {
+        let clock = Clock::system();
+        let identity = Identity::start("http://localhost".to_owned(), clock.clone(), None);
+        let authorizer = Authorizer {
+            issuer: String::new(),
+            audiences: Vec::new(),
+            keys: Keys::Own(identity),
+            clock: clock.clone(),
+        };
+        let settings = Settings::read(|name| (name != "LOG_USER_ID").then(|| "1".to_owned()));
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::v2026_01_12())
+            .build();
+        let client = aws_sdk_dynamodb::Client::from_conf(config);
+        let app = Arc::new(App::new(settings.unwrap(), client, clock.clone()));
+        let route =
+            Route { method: "GET".to_owned(), path: "/".to_owned(), authorizer: None, scopes: Vec::new() };
+        let cors = Cors {
+            allow_origins: vec!["https://app.example.com".to_owned()],
+            allow_headers: Vec::new(),
+            allow_methods: vec!["GET".to_owned()],
+            max_age: 1,
+        };
+        let gateway = Gateway { authorizer: Arc::new(authorizer), clock };
+        router(gateway, vec![Endpoint { route, handler, app }], &cors, Router::new()).unwrap()
+    }
+
+    async fn get(router: &Router, origin: &str) -> (StatusCode, Option<String>, Bytes) {
+        let mut request = HttpRequest::get("/")
+            .header("host", "localhost")
+            .header("origin", origin)
+            .body(Body::empty())
+            .unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))));
+        let response = router.clone().oneshot(request).await.unwrap();
+        let allowed = response.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        let allowed = allowed.map(|origin| origin.to_str().unwrap().to_owned());
+        (response.status(), allowed, to_bytes(response.into_body(), usize::MAX).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_fails_one_request_and_the_server_lives() {
+        let router = with(Arc::new(|_, _| Box::pin(async { panic!("a bug") })));
+        for _ in 0..2 {
+            let (status, _, body) = get(&router, "https://app.example.com").await;
+            assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(body, "{\"message\":\"Internal Server Error\"}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_function_has_thirty_seconds() {
+        let router = with(Arc::new(|_, _| Box::pin(std::future::pending())));
+        let (status, _, body) = get(&router, "https://app.example.com").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(body, "{\"message\":\"Service Unavailable\"}");
+    }
+
+    #[tokio::test]
+    async fn only_the_named_origins_may_read_an_answer() {
+        let handler: Handler = Arc::new(|_, _| Box::pin(async { lambda_http::Response::default() }));
+        let router = with(handler);
+        let (_, allowed, _) = get(&router, "https://app.example.com").await;
+        assert_eq!(allowed.as_deref(), Some("https://app.example.com"));
+        assert_eq!(get(&router, "https://evil.example.com").await.1, None);
+    }
+}

@@ -104,13 +104,12 @@ impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
         let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
-        let (engine, engine_url) = match &options.dynamodb {
-            Some(url) => (None, url.clone()),
-            None => {
-                let engine = Engine::start(options.data.as_deref()).await?;
-                let url = engine.url.clone();
-                (Some(engine), url)
-            }
+        let (engine, engine_url) = if let Some(url) = &options.dynamodb {
+            (None, url.clone())
+        } else {
+            let engine = Engine::start(options.data.as_deref()).await?;
+            let url = engine.url.clone();
+            (Some(engine), url)
         };
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(

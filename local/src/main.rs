@@ -14,6 +14,7 @@ use shared::logging;
 /// template's values; LOG_LEVEL=debug shows heartbeats.
 #[derive(Parser)]
 #[command(version)]
+#[expect(clippy::doc_markdown, reason = "clap shows these comments as they are")]
 struct Arguments {
     /// Port to listen on, on the loopback address only; 0 picks one
     #[arg(long, default_value_t = 3000)]

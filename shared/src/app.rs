@@ -125,7 +125,7 @@ pub fn client_config(http_client: SharedHttpClient) -> aws_sdk_dynamodb::config:
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(Duration::from_millis(1_500))
-        .operation_timeout(Duration::from_millis(5_000))
+        .operation_timeout(Duration::from_secs(5))
         .build();
     let retries = RetryConfig::standard()
         .with_max_attempts(4)

@@ -87,7 +87,9 @@ impl UserId {
     /// The first 16 hex digits of SHA-256(`sub`): tells users apart in a log without naming them.
     #[must_use]
     pub fn digest(&self) -> String {
-        Sha256::digest(&self.0)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut digits = format!("{:x}", Sha256::digest(&self.0));
+        digits.truncate(16);
+        digits
     }
 }
 

@@ -276,7 +276,7 @@ impl Store {
                 .set_keys(Some(keys))
                 .consistent_read(true)
                 .build()
-                .map_err(StoreError::unbuildable)?;
+                .map_err(|error| StoreError::unbuildable(&error))?;
             let mut output = self
                 .client
                 .batch_get_item()
@@ -330,7 +330,7 @@ impl Store {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
             .build()
-            .map_err(StoreError::unbuildable)?;
+            .map_err(|error| StoreError::unbuildable(&error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
@@ -410,6 +410,6 @@ impl Change {
             .set_expression_attribute_names(names)
             .set_expression_attribute_values(Some(self.values))
             .build()
-            .map_err(StoreError::unbuildable)
+            .map_err(|error| StoreError::unbuildable(&error))
     }
 }

@@ -43,6 +43,7 @@ async fn a_heartbeat_on_a_live_session_is_one_call_and_one_write_unit() {
         world.clock.advance(TimeDelta::minutes(5));
         cost(&alice);
         assert_eq!(alice.heartbeat(&id).await.ok(), active());
+        assert_eq!(world.wire.calls(&alice.sub)[0].operation, "UpdateItem");
         let moves_the_index_entry = world.clock.now().time() == NaiveTime::MIN;
         first_of_a_day += usize::from(moves_the_index_entry);
         let expected = if moves_the_index_entry { units(3.0, 1.0) } else { 1.0 };

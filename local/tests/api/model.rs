@@ -240,7 +240,9 @@ impl Player<'_> {
                 let others: Vec<String> = others.filter(|id| Some(id) != head.as_ref()).collect();
                 let body = self.user.end_others(kept.as_deref()).await.ok();
                 assert_eq!(body["endedSessions"], others.len());
-                others.iter().for_each(|id| self.model.end(id, now));
+                for id in &others {
+                    self.model.end(id, now);
+                }
             }
             Step::List(current) => {
                 let current = self.id(*current);

@@ -49,7 +49,7 @@ impl StoreError {
         }
     }
 
-    pub(super) fn unbuildable(error: BuildError) -> Self {
+    pub(super) fn unbuildable(error: &BuildError) -> Self {
         Self::Refused(error.to_string())
     }
 
