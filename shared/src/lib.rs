@@ -1,5 +1,5 @@
 //! What the functions share: the rules of a session's life ([`session`]), their storage ([`store`]), the operations
-//! made of both ([`lifecycle`]), and the start-up of a function ([`serve`]). It knows no function.
+//! made of both ([`lifecycle`]), and the start-up of a function ([`serve()`]). It knows no function.
 
 pub mod app;
 pub mod caller;
