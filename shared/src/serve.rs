@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, env, sync::Arc};
 
-use lambda_http::{Body, Error, Request, Response, service_fn};
+use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
+use tracing::Instrument;
 
 use crate::{
     app::{self, App, Settings},
@@ -25,9 +26,10 @@ where
     // Opened during init, where Lambda gives a whole CPU: the TLS handshake is most of a cold start.
     connection.open(&client).await;
     let app = Arc::new(App::new(settings, client, Clock::system()));
-    lambda_http::run(service_fn(move |request| {
-        let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(answer(handle, app, request).await) }
+    lambda_http::run(service_fn(move |request: Request| {
+        let span = tracing::info_span!("request", request_id = request.lambda_context().request_id);
+        let answer = answer(handle, Arc::clone(&app), request).instrument(span);
+        async move { Ok::<_, Infallible>(answer.await) }
     }))
     .await
 }
