@@ -1,10 +1,11 @@
 //! API Gateway's payload v2.0, as a function gets it.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
 use axum::http::{HeaderMap, header, request::Parts};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use crate::template::Route;
@@ -12,7 +13,6 @@ use crate::template::Route;
 /// What a request to a route brings along.
 pub(crate) struct Invocation<'a> {
     pub(crate) route: &'a Route,
-    pub(crate) path_parameters: BTreeMap<String, String>,
     /// The verified token's claims; `None` on a route that anybody may call.
     pub(crate) claims: Option<&'a Map<String, Value>>,
     pub(crate) parts: &'a Parts,
@@ -66,8 +66,9 @@ impl Invocation<'_> {
         if let Some(query) = uri.query() {
             event["queryStringParameters"] = json!(joined_query(query));
         }
-        if !self.path_parameters.is_empty() {
-            event["pathParameters"] = json!(self.path_parameters);
+        let path_parameters = path_parameters(&self.route.path, uri.path());
+        if !path_parameters.is_empty() {
+            event["pathParameters"] = json!(path_parameters);
         }
         if !self.body.is_empty() {
             match std::str::from_utf8(self.body) {
@@ -98,8 +99,19 @@ fn claim_text(value: &Value) -> String {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Cow<'a, str> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default()
+}
+
+/// What stands in the path where the route has a name in braces, decoded.
+fn path_parameters<'a>(route: &'a str, path: &'a str) -> BTreeMap<&'a str, Cow<'a, str>> {
+    let pairs = route.split('/').zip(path.split('/'));
+    pairs
+        .filter_map(|(name, value)| {
+            let name = name.strip_prefix('{')?.strip_suffix('}')?;
+            Some((name, percent_decode_str(value).decode_utf8_lossy()))
+        })
+        .collect()
 }
 
 /// Names in lower case (as `http` has them), several values joined by commas, cookies apart.
@@ -172,7 +184,6 @@ mod tests {
         let (parts, ()) = request.into_parts();
         let invocation = Invocation {
             route: &route,
-            path_parameters: BTreeMap::from([("thing".to_owned(), "a b".to_owned())]),
             claims: Some(&claims),
             parts: &parts,
             body,

@@ -5,14 +5,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context, Result};
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
-    extract::{ConnectInfo, RawPathParams, Request},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    body::{Body, to_bytes},
+    extract::{ConnectInfo, Request},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use shared::{App, clock::Clock};
 use tokio::time::timeout;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -58,11 +58,10 @@ pub(crate) fn router(
         let method: Method = endpoint.route.method.parse()?;
         let filter = MethodFilter::try_from(method)?;
         let path = endpoint.route.path.clone();
-        let handle =
-            move |ConnectInfo(peer): ConnectInfo<SocketAddr>, path: RawPathParams, request: Request| {
-                let (gateway, endpoint) = (Arc::clone(&gateway), Arc::clone(&endpoint));
-                async move { gateway.answer(&endpoint, peer, &path, request).await }
-            };
+        let handle = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+            let (gateway, endpoint) = (Arc::clone(&gateway), Arc::clone(&endpoint));
+            async move { gateway.answer(&endpoint, peer, request).await }
+        };
         router = router.route(&path, on(filter, handle));
     }
     Ok(router
@@ -73,13 +72,7 @@ pub(crate) fn router(
 }
 
 impl Gateway {
-    async fn answer(
-        &self,
-        endpoint: &Endpoint,
-        peer: SocketAddr,
-        path: &RawPathParams,
-        request: Request,
-    ) -> Response {
+    async fn answer(&self, endpoint: &Endpoint, peer: SocketAddr, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         // Axum lets HEAD in through GET; the gateway does not.
         if parts.method.as_str() != endpoint.route.method {
@@ -96,43 +89,35 @@ impl Gateway {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
         let request_id = Uuid::new_v4().to_string();
-        let event = self.event(endpoint, peer, path, &parts, claims.as_ref(), &body, &request_id);
+        let event = Invocation {
+            route: &endpoint.route,
+            claims: claims.as_ref(),
+            parts: &parts,
+            body: &body,
+            source_ip: peer.ip(),
+            request_id: &request_id,
+            now: self.clock.now(),
+        };
+        let event = event.event().to_string();
         let span = tracing::info_span!("request", %request_id);
-        let mut response = invoke(endpoint, &event).instrument(span).await;
+        let mut response = invoke(endpoint, event).instrument(span).await;
         if let Ok(request_id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), request_id);
         }
         response
     }
-
-    #[expect(clippy::too_many_arguments, reason = "an event is made of that much")]
-    fn event(
-        &self,
-        endpoint: &Endpoint,
-        peer: SocketAddr,
-        path: &RawPathParams,
-        parts: &Parts,
-        claims: Option<&Map<String, Value>>,
-        body: &Bytes,
-        request_id: &str,
-    ) -> Value {
-        let path_parameters = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let (route, source_ip, now) = (&endpoint.route, peer.ip(), self.clock.now());
-        Invocation { route, path_parameters, claims, parts, body, source_ip, request_id, now }.event()
-    }
 }
 
 /// Runs the function as Lambda would: a panic is its error alone, and it has so much time and no more.
-async fn invoke(endpoint: &Endpoint, event: &Value) -> Response {
-    let request = match lambda_http::request::from_str(&event.to_string()) {
-        Ok(request) => request,
-        Err(cause) => {
-            tracing::error!(%cause, "the function cannot read the event");
-            return message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+async fn invoke(endpoint: &Endpoint, event: String) -> Response {
+    let (handler, app) = (Arc::clone(&endpoint.handler), Arc::clone(&endpoint.app));
+    let running = async move {
+        match lambda_http::request::from_str(&event) {
+            Ok(request) => handler(app, request).await,
+            Err(cause) => panic!("the function cannot read the event: {cause}"),
         }
     };
-    let running = (endpoint.handler)(Arc::clone(&endpoint.app), request).in_current_span();
-    let running = tokio::spawn(running);
+    let running = tokio::spawn(running.in_current_span());
     let abort = running.abort_handle();
     match timeout(INTEGRATION_TIMEOUT, running).await {
         Ok(Ok(response)) => {
@@ -200,8 +185,9 @@ fn cors_layer(cors: &Cors) -> Result<CorsLayer> {
 
 /// A page of another site can make its own host name resolve to this machine; its requests carry that name.
 async fn refuse_foreign_hosts(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    if host.is_some_and(host::is_local_header) {
+    let mut hosts = request.headers().get_all(header::HOST).iter().peekable();
+    let is_named = hosts.peek().is_some();
+    if is_named && hosts.all(|host| host.to_str().is_ok_and(host::is_local_header)) {
         next.run(request).await
     } else {
         message(StatusCode::FORBIDDEN, "Forbidden")
@@ -210,7 +196,7 @@ async fn refuse_foreign_hosts(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Request as HttpRequest;
+    use axum::{body::Bytes, http::Request as HttpRequest};
     use tower::ServiceExt;
 
     use shared::app::Settings;
@@ -221,7 +207,7 @@ mod tests {
     /// A gateway with one public route, `GET /`, behind which is `handler`.
     fn with(handler: Handler) -> Router {
         let clock = Clock::system();
-        let identity = Identity::start("http://localhost".to_owned(), clock.clone(), None);
+        let identity = Identity::start("http://localhost".to_owned(), clock.clone(), None).unwrap();
         let authorizer = Authorizer {
             issuer: String::new(),
             audiences: Vec::new(),

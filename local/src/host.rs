@@ -7,17 +7,18 @@ pub(crate) fn is_local(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host);
     host == "localhost"
-        || host.ends_with(".localhost")
+        || (host.ends_with(".localhost") && !host.contains(['[', ']', ':']))
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The same for a `Host` header, which may carry a port.
+/// The same for a `Host` header: a name or address that a URL can have, and perhaps a port.
 pub(crate) fn is_local_header(header: &str) -> bool {
-    let host = match header.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => header,
+    let (host, port) = match header.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (header, None),
     };
-    is_local(host)
+    let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:".contains(&byte));
+    is_name && port.is_none_or(|port| port.parse::<u16>().is_ok()) && is_local(host)
 }
 
 #[cfg(test)]
@@ -31,9 +32,24 @@ mod tests {
         {
             assert!(is_local_header(host), "{host}");
         }
-        for host in
-            ["", "example.com", "localhost.example.com", "notlocalhost", "10.0.0.1:3000", "[fe80::1]:3000"]
-        {
+        for host in [
+            "",
+            "example.com",
+            "localhost.example.com",
+            "notlocalhost",
+            "localhost:99999999",
+            "localhost:x",
+            "localhost:",
+            "a b.localhost",
+            "<x>.localhost",
+            "%.localhost",
+            "#.localhost",
+            "u:p@x.localhost",
+            "/x.localhost",
+            "[.localhost",
+            "10.0.0.1:3000",
+            "[fe80::1]:3000",
+        ] {
             assert!(!is_local_header(host), "{host}");
         }
     }

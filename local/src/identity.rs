@@ -1,11 +1,16 @@
 //! A development identity provider: lets anybody in as anybody, so that the API can be tried without a real one.
 
-use std::{fs, path::Path, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use axum::{
     Form, Json, Router,
-    extract::State,
+    extract::{State, rejection::FormRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -24,7 +29,7 @@ use rsa::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use shared::clock::Clock;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, task::JoinError};
 
 /// What access tokens are for, unless their `claims` say otherwise.
 pub const AUDIENCE: &str = "user-sessions";
@@ -52,13 +57,15 @@ struct Signer {
 }
 
 impl Identity {
-    /// A provider whose key is in `key_file`, or lives as long as this process. It is made in the background: that
-    /// takes a moment.
-    pub(crate) fn start(issuer: String, clock: Clock, key_file: Option<PathBuf>) -> Arc<Self> {
-        let identity = Arc::new(Self { issuer, clock, key_file, signer: OnceCell::new() });
+    /// A provider whose key is in `key_file`, or lives as long as this process. A new one is made in the background:
+    /// that takes a moment.
+    pub(crate) fn start(issuer: String, clock: Clock, key_file: Option<PathBuf>) -> Result<Arc<Self>> {
+        let stored = key_file.as_deref().map(stored_key).transpose()?.flatten();
+        let signer = OnceCell::new_with(stored.as_ref().map(Signer::new).transpose()?);
+        let identity = Arc::new(Self { issuer, clock, key_file, signer });
         let maker = Arc::clone(&identity);
         tokio::spawn(async move { maker.signer().await.map(|_| ()) });
-        identity
+        Ok(identity)
     }
 
     /// The keys, as `/.well-known/jwks.json` shows them.
@@ -74,8 +81,12 @@ impl Identity {
             let file = self.key_file.clone();
             tokio::task::spawn_blocking(move || Signer::new(&signing_key(file.as_deref())?)).await?
         });
-        made.await
-            .inspect_err(|cause| tracing::error!(cause = format!("{cause:#}"), "there is no signing key"))
+        made.await.inspect_err(|cause| {
+            // The server may end before its key is made.
+            if !cause.downcast_ref::<JoinError>().is_some_and(JoinError::is_cancelled) {
+                tracing::error!(cause = format!("{cause:#}"), "there is no signing key");
+            }
+        })
     }
 
     /// The provider's endpoints.
@@ -130,20 +141,35 @@ impl Signer {
     }
 }
 
-fn signing_key(file: Option<&Path>) -> Result<RsaPrivateKey> {
-    let Some(file) = file else { return Ok(RsaPrivateKey::new(&mut OsRng, KEY_BITS)?) };
-    if file.exists() {
-        return RsaPrivateKey::read_pkcs8_pem_file(file)
-            .with_context(|| format!("reading the signing key in {}", file.display()));
+/// The key in `file`, if there is such a file.
+fn stored_key(file: &Path) -> Result<Option<RsaPrivateKey>> {
+    if !file.exists() {
+        return Ok(None);
     }
+    let key = RsaPrivateKey::read_pkcs8_pem_file(file);
+    Ok(Some(key.with_context(|| format!("reading the signing key in {}", file.display()))?))
+}
+
+fn signing_key(file: Option<&Path>) -> Result<RsaPrivateKey> {
     let key = RsaPrivateKey::new(&mut OsRng, KEY_BITS)?;
+    let Some(file) = file else { return Ok(key) };
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    // Readable by its owner alone, on systems that know such a thing.
-    key.write_pkcs8_pem_file(file, LineEnding::LF)
-        .with_context(|| format!("writing the signing key to {}", file.display()))?;
-    Ok(key)
+    // Whole or not at all, and never over another server's that was faster. On systems that know such a thing it is
+    // readable by its owner alone.
+    let new = file.with_extension(format!("{}.new", std::process::id()));
+    key.write_pkcs8_pem_file(&new, LineEnding::LF)
+        .with_context(|| format!("writing the signing key to {}", new.display()))?;
+    let linked = fs::hard_link(&new, file);
+    fs::remove_file(&new)?;
+    match linked {
+        Ok(()) => Ok(key),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
+            stored_key(file)?.context("the signing key was deleted meanwhile")
+        }
+        Err(cause) => Err(cause).with_context(|| format!("writing the signing key to {}", file.display())),
+    }
 }
 
 async fn configuration(State(identity): State<Arc<Identity>>) -> Json<Value> {
@@ -175,7 +201,13 @@ struct TokenRequest {
     claims: Option<String>,
 }
 
-async fn token(State(identity): State<Arc<Identity>>, Form(request): Form<TokenRequest>) -> Response {
+async fn token(
+    State(identity): State<Arc<Identity>>,
+    form: Result<Form<TokenRequest>, FormRejection>,
+) -> Response {
+    let Ok(Form(request)) = form else {
+        return refusal("invalid_request", "the body must be a form with a grant_type");
+    };
     let claims = match request.grant_type.as_str() {
         "password" => match password_claims(&request) {
             Ok(claims) => claims,

@@ -27,7 +27,12 @@ pub(crate) enum Keys {
 pub(crate) struct Published {
     issuer: String,
     http: reqwest::Client,
-    fetched: Mutex<Option<(Instant, JwkSet)>>,
+    fetched: Mutex<Fetched>,
+}
+
+struct Fetched {
+    asked: Instant,
+    keys: JwkSet,
 }
 
 #[derive(Deserialize)]
@@ -52,40 +57,38 @@ impl Published {
         // Already installed is as good: a process may start several servers.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
-        let published = Self { issuer: issuer.to_owned(), http, fetched: Mutex::new(None) };
-        let keys = published.ask().await.with_context(|| format!("asking {issuer} for its keys"))?;
-        *published.fetched.lock().await = Some((Instant::now(), keys));
-        Ok(published)
+        let keys = ask(&http, issuer).await.with_context(|| format!("asking {issuer} for its keys"))?;
+        let fetched = Mutex::new(Fetched { asked: Instant::now(), keys });
+        Ok(Self { issuer: issuer.to_owned(), http, fetched })
     }
 
     async fn find(&self, kid: &str) -> Option<Jwk> {
         let mut fetched = self.fetched.lock().await;
-        let stale = match fetched.as_ref() {
-            Some((at, keys)) => at.elapsed() > KEPT || (keys.find(kid).is_none() && at.elapsed() > ASK_AGAIN),
-            None => true,
-        };
-        if stale {
-            match self.ask().await {
-                Ok(keys) => *fetched = Some((Instant::now(), keys)),
+        let age = fetched.asked.elapsed();
+        if age > KEPT || (age > ASK_AGAIN && fetched.keys.find(kid).is_none()) {
+            // Whether it answers or not: a provider that is down is not asked for each request.
+            fetched.asked = Instant::now();
+            match ask(&self.http, &self.issuer).await {
+                Ok(keys) => fetched.keys = keys,
                 Err(cause) => tracing::warn!(cause = format!("{cause:#}"), "the issuer's keys cannot be had"),
             }
         }
-        fetched.as_ref().and_then(|(_, keys)| keys.find(kid)).cloned()
+        fetched.keys.find(kid).cloned()
     }
+}
 
-    async fn ask(&self) -> Result<JwkSet> {
-        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let discovery: Discovery = self.get(&url).await?;
-        ensure!(
-            discovery.issuer == self.issuer,
-            "it calls itself {}, and tokens must match that to the letter",
-            discovery.issuer
-        );
-        self.get(&discovery.jwks_uri).await
-    }
+async fn ask(http: &reqwest::Client, issuer: &str) -> Result<JwkSet> {
+    let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let discovery: Discovery = get(http, &url).await?;
+    ensure!(
+        discovery.issuer == issuer,
+        "it calls itself {}, and tokens must match that to the letter",
+        discovery.issuer
+    );
+    get(http, &discovery.jwks_uri).await
+}
 
-    async fn get<T: for<'a> Deserialize<'a>>(&self, url: &str) -> Result<T> {
-        let response = self.http.get(url).send().await?.error_for_status()?;
-        response.json().await.with_context(|| format!("reading {url}"))
-    }
+async fn get<T: for<'a> Deserialize<'a>>(http: &reqwest::Client, url: &str) -> Result<T> {
+    let response = http.get(url).send().await?.error_for_status()?;
+    response.json().await.with_context(|| format!("reading {url}"))
 }

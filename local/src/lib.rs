@@ -158,7 +158,7 @@ async fn identity(options: &Options, url: &str) -> Result<(Authorizer, Router)> 
         return Ok((Authorizer { issuer, audiences, keys, clock }, Router::new()));
     }
     let key_file = options.data.as_ref().map(|folder| folder.join("identity-key.pem"));
-    let identity = Identity::start(url.to_owned(), clock.clone(), key_file);
+    let identity = Identity::start(url.to_owned(), clock.clone(), key_file)?;
     let authorizer = Authorizer {
         issuer: identity.issuer.clone(),
         audiences: vec![AUDIENCE.to_owned()],

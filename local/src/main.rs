@@ -1,6 +1,6 @@
 //! `cargo run`: the local server.
 
-use std::{env, path::PathBuf};
+use std::{collections::HashMap, env, path::PathBuf};
 
 use anyhow::Result;
 use clap::Parser;
@@ -39,14 +39,14 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    logging::start(logging::Format::Text);
+    logging::start(logging::Format::Text)?;
     let options = Options {
         port: arguments.port,
         template: arguments.template,
         data: arguments.data,
         dynamodb: arguments.dynamodb,
         provider: arguments.issuer.map(|issuer| Provider { issuer, audiences: arguments.audience }),
-        environment: env::vars().collect(),
+        environment: environment(),
         ..Options::default()
     };
     let page = Page::of(&options);
@@ -54,6 +54,13 @@ async fn main() -> Result<()> {
     page.print(&server);
     tokio::signal::ctrl_c().await?;
     Ok(())
+}
+
+/// The variables that are text and not empty: an empty one leaves the template's value.
+fn environment() -> HashMap<String, String> {
+    let texts = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts.filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// What a person reads when the server has started.

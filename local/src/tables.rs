@@ -40,14 +40,43 @@ pub(crate) async fn find_used(client: &Client, template: &Template) -> Result<()
     Ok(())
 }
 
+/// Whether there is such a table. One of that name with other keys or indexes is an error.
 async fn exists(client: &Client, table: &Table) -> Result<bool> {
     match client.describe_table().table_name(&table.name).send().await {
-        Ok(_) => Ok(true),
+        Ok(output) => {
+            let found = output.table.context("the engine does not describe the table")?;
+            let expected = &table.definition;
+            let mut shape = vec![names(found.key_schema(), |key| key.attribute_name())];
+            shape.extend(
+                found
+                    .local_secondary_indexes()
+                    .iter()
+                    .map(|index| names(index.key_schema(), |key| key.attribute_name())),
+            );
+            let mut wanted = vec![names(&expected.key_schema, |key| &key.attribute_name)];
+            wanted.extend(
+                expected
+                    .local_secondary_indexes
+                    .iter()
+                    .map(|index| names(&index.key_schema, |key| &key.attribute_name)),
+            );
+            ensure!(
+                shape == wanted,
+                "the table {} exists with other keys or indexes than the template's {}",
+                table.name,
+                table.logical_id
+            );
+            Ok(true)
+        }
         Err(error) => match error.as_service_error() {
             Some(cause) if cause.is_resource_not_found_exception() => Ok(false),
             _ => Err(error).with_context(|| format!("looking for the table {}", table.name)),
         },
     }
+}
+
+fn names<'a, K>(keys: &'a [K], name: impl Fn(&'a K) -> &'a str) -> Vec<&'a str> {
+    keys.iter().map(name).collect()
 }
 
 async fn create(client: &Client, table: &Table) -> Result<()> {

@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::{Value, json};
 
 use crate::cloudformation::{self, References};
@@ -174,11 +177,19 @@ pub struct Stream {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Document {
     parameters: BTreeMap<String, Parameter>,
     globals: Globals,
     resources: BTreeMap<String, Resource>,
+    #[serde(rename = "AWSTemplateFormatVersion")]
+    _version: IgnoredAny,
+    #[serde(rename = "Transform")]
+    _transform: IgnoredAny,
+    #[serde(rename = "Description")]
+    _description: Option<IgnoredAny>,
+    #[serde(rename = "Outputs")]
+    _outputs: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -207,16 +218,24 @@ struct Environment {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Resource {
     r#type: String,
     properties: Value,
+    #[serde(rename = "Metadata")]
+    _metadata: Option<IgnoredAny>,
+    #[serde(rename = "DeletionPolicy")]
+    _deletion_policy: Option<IgnoredAny>,
+    #[serde(rename = "UpdateReplacePolicy")]
+    _update_replace_policy: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct FunctionProperties {
     code_uri: String,
+    #[serde(rename = "Policies")]
+    _policies: Option<IgnoredAny>,
     #[serde(default)]
     environment: Environment,
     #[serde(default)]
@@ -332,9 +351,41 @@ impl Template {
                     .collect::<Result<_>>()?;
                 Ok(Function { logical_id, crate_name, environment, routes })
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        check_routes(&functions)?;
         Ok(Self { functions, tables, api })
     }
+}
+
+/// Each route once, and none that differs from another in the name of a parameter alone.
+fn check_routes(functions: &[Function]) -> Result<()> {
+    let mut seen = HashMap::<String, Vec<&Route>>::new();
+    for route in functions.iter().flat_map(|function| &function.routes) {
+        let mut shape = String::new();
+        for segment in route.path.split('/') {
+            let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            ensure!(
+                name != Some("") && !name.unwrap_or(segment).contains(['{', '}', '*', ':', '+']),
+                "the path {} is not understood here",
+                route.path
+            );
+            shape.push('/');
+            shape.push_str(if name.is_some() { "{}" } else { segment });
+        }
+        let others = seen.entry(shape).or_default();
+        for other in others.iter() {
+            ensure!(
+                other.path == route.path && other.method != route.method,
+                "{} {} cannot be told from {} {}",
+                route.method,
+                route.path,
+                other.method,
+                other.path
+            );
+        }
+        others.push(route);
+    }
+    Ok(())
 }
 
 impl Api {
@@ -363,7 +414,7 @@ impl Api {
             event.method
         );
         ensure!(
-            event.path.starts_with('/') && !event.path.contains("+}"),
+            event.path.starts_with('/') && !is_the_providers(&event.path),
             "the path {} is not understood here",
             event.path
         );
@@ -382,6 +433,11 @@ impl Api {
             scopes: event.auth.authorization_scopes,
         })
     }
+}
+
+/// Paths at which the development identity provider is.
+fn is_the_providers(path: &str) -> bool {
+    path.starts_with("/oauth2/") || path.starts_with("/.well-known/")
 }
 
 /// The name of each table: what overrides the variable that refers to it, else its id.

@@ -157,7 +157,7 @@ pub(crate) async fn ids(
         match record.standing(&walk.moment) {
             Standing::Renewed(pointer) if walk.step(pointer) => {}
             Standing::Renewed(_) => return Ok(None),
-            Standing::Live | Standing::Expired | Standing::Ended { .. } => break,
+            Standing::Live | Standing::Expired | Standing::Ended => break,
         }
     }
     Ok(Some(ids))

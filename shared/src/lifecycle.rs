@@ -8,7 +8,7 @@ use crate::{
     chain::{self, Walk},
     error::ApiError,
     id::{SessionId, UserId},
-    session::{Body, ClientInfo, Pointer, Record, Session, Standing},
+    session::{ClientInfo, Pointer, Session, Standing},
     store::Write,
 };
 
@@ -37,14 +37,10 @@ pub async fn login(app: &App, user: &UserId, client: ClientInfo) -> Result<Sessi
     let moment = app.moment();
     for _ in 0..NEW_IDS {
         let session = Session::start(SessionId::new(moment.now()), client.clone(), &moment);
-        match app.store.start(user, &session, &moment).await? {
-            // A put that took effect although its answer was lost is refused by the item that it wrote.
-            Write::Refused(Some(Record { body: Body::Session(stored), .. })) if stored == session => {}
-            Write::Refused(_) => continue,
-            Write::Done => {}
+        if app.store.start(user, &session, &moment).await? == Write::Done {
+            log_start(app, user, &session);
+            return Ok(session);
         }
-        log_start(app, user, &session);
-        return Ok(session);
     }
     Err(ApiError::Unavailable("every new session id was taken".to_owned()))
 }
@@ -76,7 +72,7 @@ pub async fn heartbeat(
                     break walk.moment.purge_at();
                 }
             }
-            Standing::Ended { .. } => {
+            Standing::Ended => {
                 walk.arrive(Pointer { to: walk.at, purge_at: record.purge_at }).await;
                 return Ok(Heartbeat::Expired);
             }
@@ -107,7 +103,7 @@ pub async fn set_engaged(
         match record.standing(&walk.moment) {
             Standing::Live => walk.look_again("a live session refused the engagement")?,
             Standing::Renewed(pointer) => walk.follow(pointer).await?,
-            Standing::Ended { .. } => return Err(ApiError::SessionEnded),
+            Standing::Ended => return Err(ApiError::SessionEnded),
             Standing::Expired => {
                 if walk.renew(client, engaged).await? {
                     break;
@@ -187,18 +183,18 @@ pub async fn list(app: &App, user: &UserId, current: Option<SessionId>) -> Resul
     Ok(listed.collect())
 }
 
-/// The ids of the chain of the caller's id, as far as the live sessions do not show that they are in it.
+/// The ids of the chain of the caller's id. One that is live is its own head; else the records tell, and not a live
+/// session's `renewedFrom`: that is history, and the id may stand for another session since its record was purged.
 async fn current_ids(
     app: &App,
     user: &UserId,
     id: SessionId,
     live: &[Session],
 ) -> Result<Option<Vec<SessionId>>, ApiError> {
-    let shown = live.iter().find(|session| session.id == id || session.renewed_from == Some(id));
-    match shown {
-        Some(session) => Ok(Some(vec![session.id])),
-        None => chain::ids(app, user, id).await,
+    if live.iter().any(|session| session.id == id) {
+        return Ok(Some(vec![id]));
     }
+    chain::ids(app, user, id).await
 }
 
 enum Ending {
@@ -224,9 +220,7 @@ async fn end_one(app: &App, user: &UserId, walk: &mut Walk<'_>) -> Result<Ending
             Write::Refused(Some(record)) => record,
         };
         match record.standing(&walk.moment) {
-            // A write that took effect although its answer was lost is refused by what it wrote.
-            Standing::Ended { end_time } if end_time == walk.moment.now() => return Ok(ended(app, user, id)),
-            Standing::Ended { .. } => return Ok(Ending::EndedBefore),
+            Standing::Ended => return Ok(Ending::EndedBefore),
             Standing::Renewed(pointer) => return Ok(Ending::Renewed(pointer)),
             // It moved between the two writes.
             Standing::Live | Standing::Expired => walk.look_again("the session moved while it was ended")?,

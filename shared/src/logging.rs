@@ -8,6 +8,8 @@ use std::{
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+use crate::app::SettingsError;
+
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -21,9 +23,15 @@ pub enum Format {
 /// they explain themselves can hold a whole event.
 const OURS: [&str; 2] = ["shared", "local"];
 
-/// Starts logging at the level that `LOG_LEVEL` names (`info` unless it does). A second call changes nothing.
-pub fn start(format: Format) {
-    let level = env::var("LOG_LEVEL").ok().and_then(|name| name.parse().ok()).unwrap_or(LevelFilter::INFO);
+/// Starts logging at the level that `LOG_LEVEL` names, which is `info` without one. A second call changes nothing.
+pub fn start(format: Format) -> Result<(), SettingsError> {
+    let level = match env::var("LOG_LEVEL").ok().filter(|value| !value.is_empty()) {
+        None => LevelFilter::INFO,
+        Some(value) => value.parse().map_err(|_| {
+            let (name, expected) = ("LOG_LEVEL", "error, warn, info, debug, trace or off");
+            SettingsError::Invalid { name, expected, value }
+        })?,
+    };
     let others = match format {
         Format::Json => LevelFilter::WARN,
         // An engine in this process warns of every condition that does not hold.
@@ -39,4 +47,5 @@ pub fn start(format: Format) {
             .boxed(),
     };
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    Ok(())
 }

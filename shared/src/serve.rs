@@ -19,7 +19,7 @@ where
     F: Fn(Arc<App>, Request) -> R + Copy + Send + Sync,
     R: Future<Output = Result<Response<Body>, ApiError>> + Send,
 {
-    logging::start(logging::Format::Json);
+    logging::start(logging::Format::Json)?;
     let settings = Settings::read(|name| env::var(name).ok())?;
     let connection = Connection::new()?;
     let client = app::client_from_environment(connection.http_client()).await;

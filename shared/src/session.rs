@@ -164,10 +164,7 @@ pub enum Standing {
     /// It has expired, and nothing has noticed yet.
     Expired,
     /// It was ended.
-    Ended {
-        /// When.
-        end_time: DateTime<Utc>,
-    },
+    Ended,
     /// It stands for another session.
     Renewed(Pointer),
 }
@@ -190,7 +187,7 @@ impl Record {
             Body::Tombstone { renewed_to } => renewed(*renewed_to),
             Body::Session(session) => match session.state {
                 State::Expired { renewed_to, .. } => renewed(renewed_to),
-                State::Ended { end_time } => Standing::Ended { end_time },
+                State::Ended { .. } => Standing::Ended,
                 State::Active if session.is_live(moment) => Standing::Live,
                 State::Active => Standing::Expired,
             },
@@ -258,7 +255,7 @@ mod tests {
         fn what_is_over_stays_over_at_any_time(last in 0_i64..1 << 40, now in 0_i64..1 << 40) {
             let moment = LIFETIMES.at(time(now));
             let ended = record(last, State::Ended { end_time: time(last) });
-            prop_assert_eq!(ended.standing(&moment), Standing::Ended { end_time: time(last) });
+            prop_assert_eq!(ended.standing(&moment), Standing::Ended);
             let to = SessionId::new(time(last));
             let renewed = record(last, State::Expired { end_time: time(last), renewed_to: to });
             prop_assert!(matches!(renewed.standing(&moment), Standing::Renewed(pointer) if pointer.to == to));

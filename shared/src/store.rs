@@ -3,6 +3,7 @@
 //! Correctness sits in those conditions. No method reads before it writes: a refused write brings back the record
 //! that refused it, and the caller decides by what that says.
 
+mod attempts;
 mod fault;
 mod item;
 
@@ -11,7 +12,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     Client,
     operation::{
-        put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError,
+        put_item::PutItemError,
+        transact_write_items::TransactWriteItemsError,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     },
     types::{
         AttributeValue, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
@@ -19,7 +22,12 @@ use aws_sdk_dynamodb::{
     },
 };
 
-use self::item::{Attributes, StateName, day, milliseconds, seconds};
+use chrono::{DateTime, Utc};
+
+use self::{
+    attempts::{Attempts, CustomizedUpdate},
+    item::{Attributes, StateName, day, milliseconds, seconds},
+};
 pub use self::{
     fault::{RetryConflicts, StoreError},
     item::Malformed,
@@ -27,7 +35,7 @@ pub use self::{
 use crate::{
     id::{SessionId, UserId},
     retry::Retries,
-    session::{Body, Moment, Pointer, Record, Session},
+    session::{Body, Moment, Pointer, Record, Session, State},
 };
 
 /// The local secondary index of the sessions that are stored as active: `pk` and `activeDay`, keys only. Sparse, so
@@ -64,6 +72,16 @@ pub enum Transaction {
     Refused,
 }
 
+impl Write {
+    /// Takes a refusal for success if the session that refused is what this very write stored before.
+    fn or_own(self, is_own: impl Fn(&Session) -> bool) -> Self {
+        match &self {
+            Self::Refused(Some(Record { body: Body::Session(stored), .. })) if is_own(stored) => Self::Done,
+            _ => self,
+        }
+    }
+}
+
 impl Store {
     /// The table named `table`, reached through `client`.
     #[must_use]
@@ -87,13 +105,15 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match outcome {
-            Ok(_) => Ok(Write::Done),
+        let write = match outcome {
+            Ok(_) => Write::Done,
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(refusal)) => refused(refusal.item()),
-                _ => Err(StoreError::from_sdk(error)),
+                Some(PutItemError::ConditionalCheckFailedException(refusal)) => refused(refusal.item())?,
+                _ => return Err(StoreError::from_sdk(error)),
             },
-        }
+        };
+        // The id was made for this put, so a session of that id and time is what it wrote before an answer was lost.
+        Ok(write.or_own(|stored| stored.start_time == session.start_time))
     }
 
     /// A heartbeat on a live session: moves `lastActiveTime` to now, never backwards.
@@ -174,7 +194,7 @@ impl Store {
             .value(":cut", milliseconds(moment.cut()))
             .value(":now", milliseconds(moment.now()))
             .value(":purge", seconds(moment.purge_at()));
-        self.update(update).await
+        self.end_once(update, |_, end_time| end_time == moment.now()).await
     }
 
     /// Ends a session as of its last activity: one that has silently expired, or that is ahead of this host's clock
@@ -194,7 +214,23 @@ impl Store {
             .value(":cut", milliseconds(moment.cut()))
             .value(":now", milliseconds(moment.now()))
             .value(":purge", seconds(moment.purge_at()));
-        self.update(update).await
+        self.end_once(update, |session, end_time| end_time == session.last_active_time).await
+    }
+
+    /// An end that the SDK had to repeat may be refused by what its first attempt wrote: `is_own` tells it by the end
+    /// time. One that was sent once is never taken for our own, so that each end is counted by one caller.
+    async fn end_once(
+        &self,
+        change: Change,
+        is_own: impl Fn(&Session, DateTime<Utc>) -> bool,
+    ) -> Result<Write, StoreError> {
+        let attempts = Attempts::default();
+        let write = self.update_counted(change, attempts.clone()).await?;
+        if attempts.made() < 2 {
+            return Ok(write);
+        }
+        Ok(write
+            .or_own(|stored| matches!(stored.state, State::Ended { end_time } if is_own(stored, end_time))))
     }
 
     /// Sets whether the user of a live session engaged with the content; leaves its last activity alone.
@@ -233,7 +269,8 @@ impl Store {
     ///
     /// The index gives the keys and the table the items: engines differ in what they fetch through an index.
     pub async fn live(&self, user: &UserId, moment: &Moment) -> Result<Vec<Session>, StoreError> {
-        let mut live = Vec::new();
+        // By id: a heartbeat that moves an entry while the index is read makes it come twice.
+        let mut live = HashMap::new();
         let mut start = None;
         loop {
             let page = self
@@ -256,13 +293,13 @@ impl Store {
                     if let Body::Session(session) = item::record(found)?.body
                         && session.is_live(moment)
                     {
-                        live.push(session);
+                        live.insert(session.id, session);
                     }
                 }
             }
             start = page.last_evaluated_key;
             if start.is_none() {
-                return Ok(live);
+                return Ok(live.into_values().collect());
             }
         }
     }
@@ -302,9 +339,16 @@ impl Store {
     }
 
     async fn update(&self, change: Change) -> Result<Write, StoreError> {
+        self.send(self.update_item(change).customize()).await
+    }
+
+    async fn update_counted(&self, change: Change, attempts: Attempts) -> Result<Write, StoreError> {
+        self.send(self.update_item(change).customize().interceptor(attempts)).await
+    }
+
+    fn update_item(&self, change: Change) -> UpdateItemFluentBuilder {
         let names = change.names();
-        let outcome = self
-            .client
+        self.client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(change.key))
@@ -313,9 +357,10 @@ impl Store {
             .set_expression_attribute_names(names)
             .set_expression_attribute_values(Some(change.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match outcome {
+    }
+
+    async fn send(&self, update: CustomizedUpdate) -> Result<Write, StoreError> {
+        match update.send().await {
             Ok(_) => Ok(Write::Done),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => refused(refusal.item()),

@@ -2,13 +2,16 @@
 
 use std::sync::LazyLock;
 
+use axum::{Json, Router, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use local::{Options, Provider, Server};
 use reqwest::Method;
 use rsa::{
     RsaPrivateKey, pkcs8::EncodePrivateKey, pkcs8::LineEnding, rand_core::OsRng, traits::PublicKeyParts,
 };
 use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::support::{Answer, PROVIDER, World, http, send, token};
 
@@ -170,6 +173,44 @@ async fn a_token_that_brings_its_own_key_is_refused() {
     }
 }
 
+/// A provider that publishes [`FOREIGN_KEY`] for RS256 alone.
+async fn own_provider() -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let part = |number: &rsa::BigUint| URL_SAFE_NO_PAD.encode(number.to_bytes_be());
+    let (n, e) = (part(FOREIGN_KEY.n()), part(FOREIGN_KEY.e()));
+    let keys =
+        json!({ "keys": [{ "kty": "RSA", "kid": "own", "use": "sig", "alg": "RS256", "n": n, "e": e }] });
+    let discovery = json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/keys") });
+    let router = Router::new()
+        .route("/keys", get(async || Json(keys)))
+        .route("/.well-known/openid-configuration", get(async || Json(discovery)));
+    (issuer, tokio::spawn(async { axum::serve(listener, router).await.unwrap() }))
+}
+
+#[tokio::test]
+async fn a_real_provider_is_asked_for_its_keys_and_each_is_for_its_algorithm() {
+    let (issuer, _provider) = own_provider().await;
+    let provider = Provider { issuer: issuer.clone(), audiences: vec!["one".to_owned(), "two".to_owned()] };
+    let server = Server::start(Options { provider: Some(provider), ..Options::default() }).await.unwrap();
+    for (algorithm, audience, status) in [
+        (Algorithm::RS256, "one", 200),
+        (Algorithm::RS256, "two", 200),
+        (Algorithm::RS256, "three", 401),
+        (Algorithm::RS512, "one", 401),
+        (Algorithm::PS256, "one", 401),
+    ] {
+        let mut header = Header::new(algorithm);
+        header.kid = Some("own".to_owned());
+        let claims = json!({ "sub": "alice", "iss": issuer, "aud": audience, "exp": now() + 60 });
+        let token = signed(&header, &claims, &FOREIGN_KEY);
+        let request = http().get(format!("{}/user-sessions", server.url)).bearer_auth(token);
+        assert_eq!(send(request).await.status, status, "{algorithm:?} {audience}");
+    }
+    let own = http().post(format!("{}/oauth2/token", server.url));
+    assert_eq!(send(own).await.status, 404, "beside a real provider there is none for development");
+}
+
 #[tokio::test]
 async fn a_changed_token_is_refused() {
     let world = World::new().await;
@@ -255,6 +296,7 @@ async fn the_provider_names_what_is_wrong_with_a_request() {
         (vec![("grant_type", "password")], "invalid_request"),
         (vec![("grant_type", "password"), ("username", "a"), ("claims", "[]")], "invalid_request"),
         (vec![("grant_type", "refresh_token"), ("refresh_token", "x")], "invalid_grant"),
+        (vec![("username", "a")], "invalid_request"),
     ] {
         let response = http().post(&url).form(&form).send().await.unwrap();
         assert_eq!(response.status(), 400);

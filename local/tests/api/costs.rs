@@ -182,5 +182,5 @@ async fn the_calls_of_a_list_that_knows_the_current_session() {
     alice.renewal(&id).await;
     cost(&alice);
     alice.list(Some(&id)).await;
-    assert_eq!(cost(&alice).0, 2, "nor for one that a listed session renewed");
+    assert_eq!(cost(&alice).0, 4, "two to follow an old id");
 }

@@ -35,6 +35,8 @@ enum Prepared {
     ExpiredChain,
     Ended,
     Unknown,
+    /// Last active in this host's future, as another host had it.
+    Ahead,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +51,14 @@ enum Operation {
 }
 
 use Operation::{End, EndOthers, Engage, Heartbeat, List, Login, Logout};
-use Prepared::{Chain, Ended, Expired, ExpiredChain, Live, Unknown};
+use Prepared::{Ahead, Chain, Ended, Expired, ExpiredChain, Live, Unknown};
 
 const SCENARIOS: &[(Operation, &[Prepared])] = &[
     (Login, &[Live]),
     (Heartbeat, &[Live, Expired, Chain, ExpiredChain, Ended, Unknown]),
     (Engage, &[Live, Expired, Chain, ExpiredChain, Ended]),
-    (End, &[Live, Expired, Chain, ExpiredChain, Ended]),
-    (EndOthers, &[Live, Chain]),
+    (End, &[Live, Expired, Chain, ExpiredChain, Ended, Ahead]),
+    (EndOthers, &[Live, Chain, Ahead]),
     (List, &[Live, Chain]),
     (Logout, &[Live, Chain]),
 ];
@@ -75,7 +77,8 @@ impl Scenario {
     async fn prepare(self, user: &User<'_>) -> String {
         if [EndOthers, List].contains(&self.operation) {
             let other = user.login().await;
-            user.world.age(&user.sub, &other, user.world.clock.now() - TimeDelta::minutes(1)).await;
+            let apart = if self.prepared == Ahead { TimeDelta::seconds(5) } else { TimeDelta::minutes(-1) };
+            user.world.age(&user.sub, &other, user.world.clock.now() + apart).await;
         }
         if self.prepared == Unknown {
             return unknown_id();
@@ -87,6 +90,7 @@ impl Scenario {
                 user.end(&oldest).await.ok();
             }
             Expired => expire(user, &oldest).await,
+            Ahead => user.world.age(&user.sub, &oldest, user.world.clock.now() + TimeDelta::seconds(5)).await,
             Chain | ExpiredChain => {
                 let mut head = oldest.clone();
                 for _ in 0..3 {

@@ -46,6 +46,9 @@ async fn names_of_other_hosts_are_refused() {
     for (host, status) in [
         ("evil.example.com", 403),
         ("localhost.evil.example.com", 403),
+        ("localhost:99999999", 403),
+        ("a b.localhost", 403),
+        ("[.localhost", 403),
         ("10.0.0.1", 403),
         ("127.0.0.1", 200),
         ("api.localhost:3000", 200),
@@ -108,6 +111,37 @@ async fn data_in_a_folder_survives_the_server() {
 }
 
 #[tokio::test]
+async fn a_key_file_that_is_none_is_an_error_at_start() {
+    let folder = temporary("key");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("identity-key.pem"), "not a key").unwrap();
+    let cause = refusal(Options { data: Some(folder.clone()), ..Options::default() }).await;
+    assert!(cause.contains("reading the signing key in"), "{cause}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn tables_are_made_as_the_template_says_and_others_are_refused() {
+    let world = World::new().await;
+    let described = world.server.client.describe_table().table_name(&world.table).send().await.unwrap();
+    let table = described.table.unwrap();
+    let stream = table.stream_specification().unwrap();
+    assert_eq!(stream.stream_view_type().unwrap().as_str(), "NEW_AND_OLD_IMAGES");
+    let index = &table.local_secondary_indexes()[0];
+    assert_eq!(index.index_name(), Some("active"));
+    assert_eq!(index.projection().unwrap().projection_type().unwrap().as_str(), "KEYS_ONLY");
+    let ttl = world.server.client.describe_time_to_live().table_name(&world.table).send().await.unwrap();
+    let ttl = ttl.time_to_live_description.unwrap();
+    assert_eq!(ttl.attribute_name(), Some("purgeAt"));
+    assert_eq!(ttl.time_to_live_status().unwrap().as_str(), "ENABLED");
+
+    let environment = HashMap::from([("SESSIONS_TABLE".to_owned(), "MetricsTable".to_owned())]);
+    let dynamodb = Some(world.server.engine_url.clone());
+    let cause = refusal(Options { environment, dynamodb, ..Options::default() }).await;
+    assert!(cause.contains("exists with other keys or indexes"), "{cause}");
+}
+
+#[tokio::test]
 async fn settings_come_from_the_environment() {
     let environment = HashMap::from([("SESSION_TIMEOUT_SECONDS".to_owned(), "7".to_owned())]);
     let server = Server::start(Options { environment, ..Options::default() }).await.unwrap();
@@ -159,6 +193,16 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ("!Ref SessionsTable", "!Ref Sessions", "!Ref Sessions names nothing"),
         ("!Ref SessionsTable", "!Sub '${SessionsTable}'", "Fn::Sub is not understood here"),
         ("DefaultAuthorizer: Jwt", "DefaultAuthorizer: Other", "there is no authorizer Other"),
+        ("Path: /auth/logout", "Path: /auth/login", "POST /auth/login cannot be told from POST /auth/login"),
+        (
+            "Path: /user-sessions/end/{sessionId}",
+            "Path: /user-sessions/heartbeat/{id}",
+            "cannot be told from",
+        ),
+        ("Path: /auth/logout", "Path: /auth/{logout", "the path /auth/{logout is not understood here"),
+        ("Path: /auth/login", "Path: /oauth2/token", "the path /oauth2/token is not understood here"),
+        ("    DeletionPolicy: Retain", "    Condition: Never", "unknown field `Condition`"),
+        ("Outputs:", "Conditions:", "unknown field `Conditions`"),
         ("Resources:", "Resources: [", "not YAML"),
     ] {
         assert!(template.contains(from), "{from}");

@@ -13,6 +13,7 @@ mod faults;
 mod frontend;
 mod gateway;
 mod model;
+mod program;
 mod races;
 mod rules;
 mod support;

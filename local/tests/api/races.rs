@@ -125,6 +125,85 @@ async fn two_renewals_with_a_lost_response_between_make_one_successor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_ended_session_is_counted_once() {
+    let world = World::new().await;
+    for _ in 0..ROUNDS {
+        let user = world.user("racer").await;
+        for _ in 0..3 {
+            user.login().await;
+        }
+        let ended = join_all((0..4).map(|_| user.end_others(None))).await;
+        let counted: u64 = ended.into_iter().map(|one| one.ok()["endedSessions"].as_u64().unwrap()).sum();
+        assert_eq!(counted, 3);
+    }
+}
+
+/// A host whose clock is behind keeps the session alive between the heartbeat that saw it expired and its renewal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_came_back_to_life_is_not_renewed() {
+    let ahead = World::new().await;
+    let behind = ahead.another_host().await;
+    let user = ahead.user("racer").await;
+    let id = user.login().await;
+    ahead.clock.advance(TIMEOUT + MS);
+    behind.clock.advance(TIMEOUT);
+    let hold = ahead.wire.hold(&user.sub, 1);
+    let (answer, ()) = tokio::join!(user.heartbeat(&id), async {
+        hold.reached().await;
+        assert_eq!(behind.same_user(&user).heartbeat(&id).await.ok(), active());
+        hold.release();
+    });
+    assert_eq!(answer.ok(), active());
+    assert_eq!(ahead.items_of(&user.sub).await.len(), 1);
+    ahead.check_table().await;
+}
+
+/// The same between the two writes of an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_came_back_to_life_ends_now() {
+    let ahead = World::new().await;
+    let behind = ahead.another_host().await;
+    let user = ahead.user("racer").await;
+    let id = user.login().await;
+    ahead.clock.advance(TIMEOUT + MS);
+    behind.clock.advance(TIMEOUT);
+    let hold = ahead.wire.hold(&user.sub, 1);
+    let (answer, ()) = tokio::join!(user.end(&id), async {
+        hold.reached().await;
+        assert_eq!(behind.same_user(&user).heartbeat(&id).await.ok(), active());
+        hold.release();
+    });
+    answer.ok();
+    let item = &ahead.items_of(&user.sub).await[&id];
+    assert_eq!(item.end_time, Some(ahead.clock.now().timestamp_millis()));
+    ahead.check_table().await;
+}
+
+/// A heartbeat that is slow to move a pointer finds it moved further, and leaves it there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pointer_is_not_moved_back() {
+    let world = World::new().await;
+    let user = world.user("racer").await;
+    let first = user.login().await;
+    world.clock.advance(TIMEOUT + MS);
+    let second = user.renewal(&first).await;
+    world.clock.advance(TIMEOUT + MS);
+    let third = user.renewal(&second).await;
+    // Touches of the three, then the pointer's move.
+    let hold = world.wire.hold(&user.sub, 3);
+    let (answer, fourth) = tokio::join!(user.heartbeat(&first), async {
+        hold.reached().await;
+        world.clock.advance(TIMEOUT + MS);
+        let fourth = user.renewal(&first).await;
+        hold.release();
+        fourth
+    });
+    assert_eq!(answer.ok()["sessionId"], json!(third));
+    assert_eq!(world.items_of(&user.sub).await[&first].renewed_to, Some(fourth));
+    world.check_table().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_at_once_keeps_the_table_whole() {
     let world = World::new().await;
     for round in 0..ROUNDS {

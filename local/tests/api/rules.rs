@@ -3,7 +3,10 @@
 use chrono::{SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
 
-use crate::support::{TIMEOUT, User, World, active, expired, renewed, unknown_id};
+use crate::support::{
+    TIMEOUT, User, World, active, expired, renewed, unknown_id,
+    wire::{Disturbance, Fault},
+};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 const RETENTION: TimeDelta = TimeDelta::days(90);
@@ -72,6 +75,11 @@ async fn a_long_user_agent_is_cut_and_the_device_is_told() {
     alice.send(alice.request("POST", "/auth/login").header("user-agent", &agent)).await.ok();
     let row = &alice.list(None).await[0];
     assert_eq!(row["userAgent"], agent[..400]);
+    let bob = world.user("bob").await;
+    let agent = format!("{}é", "x".repeat(399));
+    let login = bob.request("POST", "/auth/login").header("user-agent", agent.as_bytes());
+    bob.send(login).await.ok();
+    assert_eq!(bob.list(None).await[0]["userAgent"], "x".repeat(399), "not half a character");
     assert_eq!(row["device"], json!({ "browser": "Safari", "os": "iPhone", "isMobile": true }));
 }
 
@@ -220,7 +228,7 @@ async fn a_heartbeat_after_the_record_was_purged_starts_anew() {
 async fn garbage_and_tokens_without_a_user_are_told_to_log_in() {
     let world = World::new().await;
     let alice = world.user("alice").await;
-    for garbage in ["undefined", "null", "0198c0de000070008000000000000001", "%20", "a%2Fb"] {
+    for garbage in ["undefined", "null", "0198c0de000070008000000000000001", "%20", "a%2Fb", "%FF", "%"] {
         assert_eq!(alice.heartbeat(garbage).await.ok(), expired());
     }
     let id = alice.login().await;
@@ -276,6 +284,43 @@ async fn the_current_session_is_the_head_of_the_chain_that_the_header_names() {
         assert_eq!(marked.len(), 1);
         assert_eq!(marked[0]["sessionId"], json!(current));
     }
+}
+
+/// `renewedFrom` is history: the id that it names may stand for another session since its record was purged.
+#[tokio::test]
+async fn the_current_session_is_what_the_id_stands_for_and_not_what_it_once_did() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let first = alice.login().await;
+    world.clock.advance(TIMEOUT + MS);
+    let second = alice.renewal(&first).await;
+    world.purge(&alice.sub, &first).await;
+    let third = alice.renewal(&first).await;
+    for row in alice.list(Some(&first)).await {
+        assert_eq!(row["current"], json!(row["sessionId"] == json!(third)), "{row}");
+    }
+    assert_eq!(alice.end_others(Some(&first)).await.ok()["endedSessions"], 1);
+    assert_eq!(alice.heartbeat(&first).await.ok(), renewed(&third));
+    assert_eq!(alice.heartbeat(&second).await.ok(), expired());
+}
+
+#[tokio::test]
+async fn a_list_that_comes_piecemeal_is_whole() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(alice.login().await);
+        world.clock.advance(MS);
+    }
+    ids.reverse();
+    world.wire.disturb(&alice.sub, Some(Disturbance { fault: Fault::Piecemeal, from: 0, times: 1_000 }));
+    assert_eq!(alice.live().await, ids);
+    assert_eq!(world.wire.calls(&alice.sub).len(), 5 + 1 + 5, "pages, the end, and single items");
+    // The whole index in one page, but the items one by one.
+    world.wire.disturb(&alice.sub, Some(Disturbance { fault: Fault::Piecemeal, from: 1, times: 1_000 }));
+    assert_eq!(alice.live().await, ids);
+    assert_eq!(world.wire.calls(&alice.sub).len(), 1 + 5);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// A call to the engine: one attempt of an operation.
 #[derive(Clone, Debug)]
@@ -42,9 +43,12 @@ pub enum Fault {
     FailedAfter,
     /// No answer after the write took effect.
     Lost,
+    /// No error at all: a Query gives one item a page, and a BatchGetItem leaves all keys but one unprocessed.
+    Piecemeal,
 }
 
 impl Fault {
+    /// All that are errors.
     pub const ALL: [Self; 6] = [
         Self::Conflict,
         Self::InProgress,
@@ -63,10 +67,30 @@ pub struct Disturbance {
     pub times: usize,
 }
 
+/// Holds one call back while other things happen.
+#[derive(Clone, Default)]
+pub struct Hold {
+    reached: Arc<Notify>,
+    release: Arc<Notify>,
+}
+
+impl Hold {
+    /// Waits until the call is made.
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets it go on.
+    pub fn release(&self) {
+        self.release.notify_one();
+    }
+}
+
 #[derive(Default)]
 struct Line {
     calls: Vec<Call>,
     disturbance: Option<Disturbance>,
+    hold: Option<(usize, Hold)>,
     hit: bool,
 }
 
@@ -98,6 +122,14 @@ impl Wire {
         self.lines.lock().unwrap().insert(user.to_owned(), line);
     }
 
+    /// From now on the calls for `user` are noted anew, and the one of this number is held.
+    pub fn hold(&self, user: &str, number: usize) -> Hold {
+        let hold = Hold::default();
+        let line = Line { hold: Some((number, hold.clone())), ..Line::default() };
+        self.lines.lock().unwrap().insert(user.to_owned(), line);
+        hold
+    }
+
     /// Notes the calls for `user` anew.
     pub fn listen(&self, user: &str) {
         self.disturb(user, None);
@@ -113,12 +145,19 @@ impl Wire {
         self.lines.lock().unwrap().get(user).is_some_and(|line| line.hit)
     }
 
-    /// The fault that the call of this operation now meets.
+    /// Notes a call of this operation, and returns what holds it.
+    fn note(&self, user: &str, operation: &str) -> Option<Hold> {
+        let mut lines = self.lines.lock().unwrap();
+        let line = lines.get_mut(user)?;
+        line.calls.push(Call { operation: operation.to_owned(), units: 0.0 });
+        line.hold.take_if(|(number, _)| *number + 1 == line.calls.len()).map(|(_, hold)| hold)
+    }
+
+    /// The fault that the call just noted meets.
     fn fault(&self, user: &str, operation: &str) -> Option<Fault> {
         let mut lines = self.lines.lock().unwrap();
         let line = lines.get_mut(user)?;
-        let number = line.calls.len();
-        line.calls.push(Call { operation: operation.to_owned(), units: 0.0 });
+        let number = line.calls.len() - 1;
         let disturbance = line.disturbance?;
         let within = (disturbance.from..disturbance.from + disturbance.times).contains(&number);
         let applies = match disturbance.fault {
@@ -136,6 +175,10 @@ impl Wire {
         let mut body: Value =
             serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
         let user = user_of(&body);
+        if let Some(hold) = user.as_deref().and_then(|user| self.note(user, &operation)) {
+            hold.reached.notify_one();
+            hold.release.notified().await;
+        }
         let fault = user.as_deref().and_then(|user| self.fault(user, &operation));
         match fault {
             Some(Fault::Conflict) if operation == "TransactWriteItems" => {
@@ -145,7 +188,20 @@ impl Wire {
             Some(Fault::InProgress) => return Ok(error(400, "TransactionInProgressException")),
             Some(Fault::Throttled) => return Ok(error(400, "ThrottlingException")),
             Some(Fault::FailedBefore) => return Ok(error(500, "InternalServerError")),
-            Some(Fault::FailedAfter | Fault::Lost) | None => {}
+            Some(Fault::FailedAfter | Fault::Lost | Fault::Piecemeal) | None => {}
+        }
+        let mut unprocessed = None;
+        if fault == Some(Fault::Piecemeal) && operation == "Query" {
+            body["Limit"] = json!(1);
+        }
+        if fault == Some(Fault::Piecemeal) && operation == "BatchGetItem" {
+            let (table, wanted) = body["RequestItems"].as_object_mut().unwrap().iter_mut().next().unwrap();
+            let rest = wanted["Keys"].as_array_mut().unwrap().split_off(1);
+            if !rest.is_empty() {
+                let mut left = wanted.clone();
+                left["Keys"] = json!(rest);
+                unprocessed = Some(json!({ table: left }));
+            }
         }
         if user.is_some() && operation != "DescribeTable" {
             body["ReturnConsumedCapacity"] = json!("INDEXES");
@@ -165,6 +221,15 @@ impl Wire {
             Some(Fault::FailedAfter) => return Ok(error(500, "InternalServerError")),
             Some(Fault::Lost) => return Err(ConnectorError::timeout("no answer".into())),
             _ => {}
+        }
+        if let Some(unprocessed) = unprocessed {
+            let mut body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+            body["UnprocessedKeys"] = unprocessed;
+            let body = body.to_string();
+            response.headers_mut().insert("content-length", body.len().to_string());
+            response.headers_mut().remove("x-amz-crc32");
+            *response.body_mut() = SdkBody::from(body);
+            return Ok(response);
         }
         *response.body_mut() = SdkBody::from(bytes);
         Ok(response)

@@ -1,0 +1,129 @@
+//! The program that `cargo run` starts: what it prints, what it logs, how it ends.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{http, send};
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A running program, and the base URL that its page tells.
+fn start(command: &mut Command) -> (Child, String) {
+    let mut child = command.spawn().unwrap();
+    let mut page = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = page.next().unwrap().unwrap();
+    let url = first.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
+    // The rest of the page, or the program would write to a closed pipe.
+    let _: Vec<_> = page.by_ref().take(4).collect();
+    (child, url)
+}
+
+/// Ends it as Ctrl-C does, and returns what it left.
+fn interrupt(child: Child) -> Output {
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    child.wait_with_output().unwrap()
+}
+
+fn failure(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_event_of_a_sessions_life_is_one_line_without_secrets() {
+    let mut command = program();
+    command.args(["--port", "0"]).env("SESSION_TIMEOUT_SECONDS", "1").env("LOG_LEVEL", "debug");
+    let (child, url) = start(&mut command);
+    let form = [("grant_type", "password"), ("username", "alice@example.com"), ("password", "hunter2")];
+    let tokens = send(http().post(format!("{url}/oauth2/token")).form(&form)).await.ok();
+    let token = tokens["access_token"].as_str().unwrap().to_owned();
+    let call = |method: &str, path: String, body: Value| {
+        let request = http().request(method.parse().unwrap(), format!("{url}{path}")).bearer_auth(&token);
+        send(request.json(&body))
+    };
+    let body = call("POST", "/auth/login".to_owned(), json!({ "password": "hunter2" })).await.ok();
+    let id = body["body"]["sessionId"].as_str().unwrap().to_owned();
+    call("POST", format!("/user-sessions/heartbeat/{id}"), json!({})).await.ok();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let body = call("POST", format!("/user-sessions/heartbeat/{id}"), json!({})).await.ok();
+    let new = body["sessionId"].as_str().unwrap().to_owned();
+    call("PATCH", format!("/user-sessions/{new}/content-engaged"), json!({ "engaged": true })).await.ok();
+    call("POST", format!("/user-sessions/end/{new}"), json!({})).await.ok();
+
+    let output = interrupt(child);
+    assert!(output.status.success(), "Ctrl-C is no failure");
+    let log = String::from_utf8(output.stderr).unwrap();
+    let lines = |event: &str, id: &str| {
+        let is_its = |line: &&str| line.contains(event) && line.contains(&format!("session_id={id}"));
+        log.lines().filter(is_its).count()
+    };
+    for (event, id, times) in [
+        ("session started", &id, 1),
+        ("heartbeat", &id, 1),
+        ("session expired", &id, 1),
+        ("session renewed", &new, 1),
+        ("heartbeat", &new, 1),
+        ("session engaged", &new, 1),
+        ("session ended", &new, 1),
+        ("session started", &new, 0),
+    ] {
+        assert_eq!(lines(event, id), times, "{event} {id}\n{log}");
+    }
+    let events = log.lines().filter(|line| line.contains("session_id="));
+    assert!(
+        events.clone().all(|line| line.contains("user=\"ff8d9819fc0e12bf\"") && line.contains("request_id=")),
+        "{log}"
+    );
+    for secret in ["alice", "hunter2", &token[..20], "Bearer"] {
+        assert!(!log.contains(secret), "{secret} in\n{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_named_in_logs_if_that_is_asked_for() {
+    let mut command = program();
+    let (child, url) = start(command.args(["--port", "0"]).env("LOG_USER_ID", "plain"));
+    let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
+    let tokens = send(http().post(format!("{url}/oauth2/token")).form(&form)).await.ok();
+    let login =
+        http().post(format!("{url}/auth/login")).bearer_auth(tokens["access_token"].as_str().unwrap());
+    send(login).await.ok();
+    let log = String::from_utf8(interrupt(child).stderr).unwrap();
+    assert!(log.contains("user=\"alice\""), "{log}");
+}
+
+#[test]
+fn a_start_that_cannot_be_is_an_error_that_says_why() {
+    let (child, url) = start(program().args(["--port", "0"]));
+    let port = url.rsplit(':').next().unwrap();
+    assert!(failure(program().args(["--port", port])).contains(&format!("listening on port {port}")));
+    interrupt(child);
+    assert!(failure(program().args(["--template", "/nowhere"])).contains("in /nowhere"));
+    assert!(failure(program().env("LOG_LEVEL", "loud")).contains("LOG_LEVEL must be error, warn, info"));
+    assert!(failure(program().env("SESSION_RETENTION_DAYS", "0")).contains("SESSION_RETENTION_DAYS must be"));
+    assert!(failure(program().args(["--issuer", "http://localhost:1"])).contains("--audience"));
+    assert!(
+        failure(program().args(["--data", "/tmp", "--dynamodb", "http://localhost:1"]))
+            .contains("cannot be used with")
+    );
+}
+
+#[test]
+fn an_empty_or_unreadable_variable_changes_nothing() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let mut command = program();
+    command.env("SESSION_TIMEOUT_SECONDS", "").env("OTHER", OsStr::from_bytes(b"\xff"));
+    let (child, _) = start(command.args(["--port", "0"]));
+    assert!(interrupt(child).status.success());
+}
