@@ -43,7 +43,7 @@ pub enum Fault {
     FailedAfter,
     /// No answer after the write took effect.
     Lost,
-    /// No error at all: a Query gives one item a page, and a BatchGetItem leaves all keys but one unprocessed.
+    /// No error at all: a Query gives one item a page, and a `BatchGetItem` leaves all keys but one unprocessed.
     Piecemeal,
 }
 
