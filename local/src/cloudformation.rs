@@ -58,6 +58,12 @@ pub(crate) fn resolve(value: &Value, references: &References) -> Result<Value> {
                 let name = argument.as_str().context("Ref takes a name")?;
                 references.get(name).cloned().with_context(|| format!("!Ref {name} names nothing"))
             }
+            // An attribute of a resource stands as its own name: enough to tell which resource is meant.
+            Some(("Fn::GetAtt", argument)) => {
+                let parts: Vec<&str> =
+                    argument.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                Ok(json!(parts.join(".")))
+            }
             Some((function, _)) if function.starts_with("Fn::") || function == "Condition" => {
                 bail!("{function} is not understood here")
             }

@@ -1,6 +1,12 @@
 //! DynamoDB on this machine: the embedded engine, or another one behind a URL.
 
-use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::{
@@ -26,9 +32,32 @@ const SWEEP: Duration = Duration::from_mins(10);
 /// The embedded engine, running until it is dropped.
 pub(crate) struct Engine {
     pub(crate) url: Url,
+    /// Where it is told which stream records have been applied.
+    pub(crate) applied: Applied,
     tasks: Vec<AbortHandle>,
-    /// A database in memory lives as long as a connection to it.
-    _connection: rusqlite::Connection,
+}
+
+/// Tells the engine how far a stream has been applied: it trims nothing beyond.
+#[derive(Clone)]
+pub(crate) struct Applied {
+    /// A database in memory lives as long as a connection to it, so this one is held.
+    connection: Arc<Mutex<rusqlite::Connection>>,
+}
+
+impl Applied {
+    /// The stream of `table` has been applied up to this record. Best effort: if the engine is at work just now, the next
+    /// call tells it.
+    pub(crate) fn up_to(&self, table: &str, sequence: &str) {
+        let Ok(connection) = self.connection.lock() else { return };
+        let told = connection.execute(
+            "INSERT INTO user_sessions_applied (table_name, sequence) VALUES (?1, CAST(?2 AS INTEGER))
+             ON CONFLICT (table_name) DO UPDATE SET sequence = excluded.sequence",
+            [table, sequence],
+        );
+        if let Err(cause) = told {
+            tracing::debug!(%cause, "the engine is not told how far its stream was applied");
+        }
+    }
 }
 
 impl Engine {
@@ -50,7 +79,8 @@ impl Engine {
         let url = format!("http://{}", listener.local_addr()?).parse()?;
         let sweeper = tokio::spawn(sweep(database.clone()));
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
-        Ok(Self { url, tasks: vec![sweeper.abort_handle(), server.abort_handle()], _connection: connection })
+        let applied = Applied { connection: Arc::new(Mutex::new(connection)) };
+        Ok(Self { url, applied, tasks: vec![sweeper.abort_handle(), server.abort_handle()] })
     }
 }
 
@@ -61,16 +91,20 @@ impl Drop for Engine {
 }
 
 /// The engine looks for the newest stream record at each write, without an index, and never deletes one: a write
-/// would take longer and longer. An index keeps the time the same, and a trigger deletes old records inside the
-/// engine's own transaction, where no second writer gets in its way. Both rest on the engine's private schema, so
-/// its version is pinned.
+/// would take longer and longer. An index keeps the time the same, and a trigger deletes old records that have been
+/// applied, inside the engine's own transaction, where no second writer gets in its way. Both rest on the engine's
+/// private schema, so its version is pinned.
 fn stream_upkeep() -> String {
     format!(
         "CREATE INDEX IF NOT EXISTS user_sessions_newest
              ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
+         CREATE TABLE IF NOT EXISTS user_sessions_applied (table_name TEXT PRIMARY KEY, sequence INTEGER NOT NULL);
          DROP TRIGGER IF EXISTS user_sessions_trim;
          CREATE TRIGGER user_sessions_trim AFTER INSERT ON _stream_records BEGIN
-             DELETE FROM _stream_records WHERE id <= NEW.id - {STREAM_RECORDS};
+             DELETE FROM _stream_records
+             WHERE id <= NEW.id - {STREAM_RECORDS} AND table_name = NEW.table_name
+               AND CAST(sequence_number AS INTEGER)
+                   <= (SELECT sequence FROM user_sessions_applied WHERE table_name = NEW.table_name);
          END;"
     )
 }
@@ -109,6 +143,21 @@ pub(crate) async fn client(url: &Url, http_client: Option<SharedHttpClient>) -> 
     config.set_region(aws.region().cloned());
     config.set_credentials_provider(aws.credentials_provider());
     Client::from_conf(config.build())
+}
+
+/// A client of the streams of the same engine as `client`'s.
+pub(crate) fn streams_client(url: &Url, client: &Client) -> aws_sdk_dynamodbstreams::Client {
+    let config = client.config();
+    let mut streams = aws_sdk_dynamodbstreams::Config::builder()
+        .behavior_version(aws_sdk_dynamodbstreams::config::BehaviorVersion::v2026_01_12());
+    streams.set_region(config.region().cloned());
+    if is_loopback(url) {
+        streams = streams
+            .endpoint_url(url.as_str())
+            .http_client(Builder::new().build_http())
+            .credentials_provider(Credentials::new("local", "local", None, None, "local"));
+    }
+    aws_sdk_dynamodbstreams::Client::from_conf(streams.build())
 }
 
 /// Whether `url` names this machine.

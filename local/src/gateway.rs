@@ -13,7 +13,7 @@ use axum::{
     routing::{MethodFilter, on},
 };
 use serde_json::json;
-use shared::{App, clock::Clock};
+use shared::clock::Clock;
 use tokio::time::timeout;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
@@ -35,7 +35,6 @@ const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Endpoint {
     pub(crate) route: Route,
     pub(crate) handler: Handler,
-    pub(crate) app: Arc<App>,
 }
 
 /// What all endpoints have in common.
@@ -110,10 +109,10 @@ impl Gateway {
 
 /// Runs the function as Lambda would: a panic is its error alone, and it has so much time and no more.
 async fn invoke(endpoint: &Endpoint, event: String) -> Response {
-    let (handler, app) = (Arc::clone(&endpoint.handler), Arc::clone(&endpoint.app));
+    let handler = Arc::clone(&endpoint.handler);
     let running = async move {
         match lambda_http::request::from_str(&event) {
-            Ok(request) => handler(app, request).await,
+            Ok(request) => handler(request).await,
             Err(cause) => panic!("the function cannot read the event: {cause}"),
         }
     };
@@ -199,8 +198,6 @@ mod tests {
     use axum::{body::Bytes, http::Request as HttpRequest};
     use tower::ServiceExt;
 
-    use shared::app::Settings;
-
     use super::*;
     use crate::{identity::Identity, keys::Keys};
 
@@ -214,12 +211,6 @@ mod tests {
             keys: Keys::Own(identity),
             clock: clock.clone(),
         };
-        let settings = Settings::read(|name| (name != "LOG_USER_ID").then(|| "1".to_owned()));
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::v2026_01_12())
-            .build();
-        let client = aws_sdk_dynamodb::Client::from_conf(config);
-        let app = Arc::new(App::new(settings.unwrap(), client, clock.clone()));
         let route =
             Route { method: "GET".to_owned(), path: "/".to_owned(), authorizer: None, scopes: Vec::new() };
         let cors = Cors {
@@ -229,7 +220,7 @@ mod tests {
             max_age: 1,
         };
         let gateway = Gateway { authorizer: Arc::new(authorizer), clock };
-        router(gateway, vec![Endpoint { route, handler, app }], &cors, Router::new()).unwrap()
+        router(gateway, vec![Endpoint { route, handler }], &cors, Router::new()).unwrap()
     }
 
     async fn get(router: &Router, origin: &str) -> (StatusCode, Option<String>, Bytes) {
@@ -247,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_fails_one_request_and_the_server_lives() {
-        let router = with(Arc::new(|_, _| Box::pin(async { panic!("a bug") })));
+        let router = with(Arc::new(|_| Box::pin(async { panic!("a bug") })));
         for _ in 0..2 {
             let (status, _, body) = get(&router, "https://app.example.com").await;
             assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -257,7 +248,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_function_has_thirty_seconds() {
-        let router = with(Arc::new(|_, _| Box::pin(std::future::pending())));
+        let router = with(Arc::new(|_| Box::pin(std::future::pending())));
         let (status, _, body) = get(&router, "https://app.example.com").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(body, "{\"message\":\"Service Unavailable\"}");
@@ -265,7 +256,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_named_origins_may_read_an_answer() {
-        let handler: Handler = Arc::new(|_, _| Box::pin(async { lambda_http::Response::default() }));
+        let handler: Handler = Arc::new(|_| Box::pin(async { lambda_http::Response::default() }));
         let router = with(handler);
         let (_, allowed, _) = get(&router, "https://app.example.com").await;
         assert_eq!(allowed.as_deref(), Some("https://app.example.com"));

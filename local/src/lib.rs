@@ -10,6 +10,7 @@ mod gateway;
 mod host;
 mod identity;
 mod keys;
+mod pump;
 mod tables;
 pub mod template;
 
@@ -20,20 +21,25 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::{Client, config::SharedHttpClient};
 use axum::Router;
 use reqwest::Url;
-use shared::{App, app::Settings, clock::Clock};
-use tokio::{net::TcpListener, task::JoinHandle};
+use shared::{app::Environment, clock::Clock};
+use tokio::{
+    net::TcpListener,
+    task::{AbortHandle, JoinHandle},
+};
 
 use crate::{
     authorizer::Authorizer,
     engine::Engine,
+    functions::{Function, Parts, StreamHandler},
     gateway::{Endpoint, Gateway},
     identity::Identity,
     keys::{Keys, Published},
-    template::{Function, Template},
+    pump::Pump,
+    template::Template,
 };
 
 pub use crate::identity::AUDIENCE;
@@ -97,6 +103,7 @@ pub struct Server {
     /// What it serves.
     pub template: Template,
     task: JoinHandle<()>,
+    pumps: Vec<AbortHandle>,
     _engine: Option<Engine>,
 }
 
@@ -130,7 +137,14 @@ impl Server {
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
         let (authorizer, provider) = identity(&options, &url).await?;
         let gateway = Gateway { authorizer: Arc::new(authorizer), clock: options.clock.clone() };
-        let endpoints = endpoints(&template, &client, &options.clock)?;
+        let (endpoints, readers) = functions(&template, &client, &options.clock)?;
+        // In an account the deployed function reads the stream.
+        let pumps = if on_this_machine {
+            let streams = engine::streams_client(&engine_url, &client);
+            pumps(&template, &readers, &client, &streams, engine.as_ref()).await?
+        } else {
+            Vec::new()
+        };
         let router = gateway::router(gateway, endpoints, &template.api.cors_configuration, provider)?;
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move {
@@ -138,13 +152,14 @@ impl Server {
                 tracing::error!(%cause, "the server failed");
             }
         });
-        Ok(Self { url, engine_url, client, template, task, _engine: engine })
+        Ok(Self { url, engine_url, client, template, task, pumps, _engine: engine })
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
+        self.pumps.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -168,20 +183,62 @@ async fn identity(options: &Options, url: &str) -> Result<(Authorizer, Router)> 
     Ok((authorizer, identity.router()))
 }
 
-fn endpoints(template: &Template, client: &Client, clock: &Clock) -> Result<Vec<Endpoint>> {
-    let mut endpoints = Vec::new();
-    for Function { logical_id, crate_name, environment, routes } in &template.functions {
-        let handler = functions::handler(crate_name).with_context(|| {
-            format!("function {logical_id}: there is no crate functions/{crate_name} here")
-        })?;
-        let settings = Settings::read(|name| environment.get(name).cloned())
-            .with_context(|| format!("function {logical_id}"))?;
-        let app = Arc::new(App::new(settings, client.clone(), clock.clone()));
-        endpoints.extend(routes.iter().map(|route| Endpoint {
-            route: route.clone(),
-            handler: Arc::clone(&handler),
-            app: Arc::clone(&app),
-        }));
+/// The endpoints, and the functions that read streams by their ids.
+fn functions(
+    template: &Template,
+    client: &Client,
+    clock: &Clock,
+) -> Result<(Vec<Endpoint>, HashMap<String, StreamHandler>)> {
+    let (mut endpoints, mut readers) = (Vec::new(), HashMap::new());
+    for function in &template.functions {
+        let template::Function { logical_id, crate_name, environment, routes } = function;
+        let place = || format!("function {logical_id}");
+        let variable = |name: &str| environment.get(name).cloned();
+        let parts = Parts { environment: Environment::new(&variable), client, clock };
+        match functions::function(crate_name, &parts).with_context(place)? {
+            Some(Function::Endpoint(handler)) => {
+                let endpoint = |route: &template::Route| Endpoint {
+                    route: route.clone(),
+                    handler: Arc::clone(&handler),
+                };
+                endpoints.extend(routes.iter().map(endpoint));
+            }
+            Some(Function::Stream(handler)) => {
+                ensure!(routes.is_empty(), "{} reads a stream and can have no route", place());
+                readers.insert(logical_id.clone(), handler);
+            }
+            None => bail!("{}: there is no crate functions/{crate_name} here", place()),
+        }
     }
-    Ok(endpoints)
+    Ok((endpoints, readers))
+}
+
+/// Starts a pump for each stream that a function reads.
+async fn pumps(
+    template: &Template,
+    readers: &HashMap<String, StreamHandler>,
+    client: &Client,
+    streams: &aws_sdk_dynamodbstreams::Client,
+    engine: Option<&Engine>,
+) -> Result<Vec<AbortHandle>> {
+    let mut tasks = Vec::new();
+    for mapping in &template.streams {
+        let handler = readers.get(&mapping.function);
+        let handler =
+            handler.with_context(|| format!("{} is no function that reads a stream", mapping.function))?;
+        let table = template.tables.iter().find(|table| table.logical_id == mapping.table);
+        let table = table.with_context(|| format!("there is no table {}", mapping.table))?.name.clone();
+        let described = client.describe_table().table_name(&table).send().await?;
+        let stream_arn = described.table.and_then(|table| table.latest_stream_arn);
+        let pump = Pump {
+            client: streams.clone(),
+            stream_arn: stream_arn.with_context(|| format!("the table {table} has no stream"))?,
+            table,
+            batch_size: mapping.batch_size,
+            handler: Arc::clone(handler),
+            applied: engine.map(|engine| engine.applied.clone()),
+        };
+        tasks.push(tokio::spawn(pump.run()).abort_handle());
+    }
+    Ok(tasks)
 }

@@ -25,6 +25,19 @@ pub struct Template {
     pub tables: Vec<Table>,
     /// The one API.
     pub api: Api,
+    /// Which functions read which tables' streams.
+    pub streams: Vec<StreamMapping>,
+}
+
+/// A function that is fed a table's stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamMapping {
+    /// The function's id in the template.
+    pub function: String,
+    /// The table's id in the template.
+    pub table: String,
+    /// The most records that it gets at once.
+    pub batch_size: i32,
 }
 
 /// A Lambda function.
@@ -260,6 +273,23 @@ struct HttpApiEvent {
     auth: EventAuth,
 }
 
+/// What the local pump cannot do otherwise is checked: it is to behave like the mapping.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct EventSourceMapping {
+    event_source_arn: String,
+    function_name: String,
+    starting_position: String,
+    batch_size: i32,
+    tumbling_window_in_seconds: u32,
+    maximum_retry_attempts: i64,
+    maximum_record_age_in_seconds: i64,
+    bisect_batch_on_function_error: bool,
+    parallelization_factor: u32,
+    #[serde(rename = "MaximumBatchingWindowInSeconds")]
+    _maximum_batching_window_in_seconds: Option<u32>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct EventAuth {
@@ -271,6 +301,9 @@ struct EventAuth {
 const FUNCTION: &str = "AWS::Serverless::Function";
 const API: &str = "AWS::Serverless::HttpApi";
 const TABLE: &str = "AWS::DynamoDB::Table";
+const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+/// Resources that change nothing about what the API does.
+const BESIDE: [&str; 1] = ["AWS::CloudWatch::Alarm"];
 
 impl Template {
     /// Reads the template at `path`. `overrides` gives the environment variables of the functions that are not as
@@ -303,7 +336,8 @@ impl Template {
             references.entry(id.clone()).or_insert_with(|| json!(id));
         }
 
-        let (mut functions, mut tables, mut apis) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut functions, mut tables, mut apis, mut streams) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (logical_id, resource) in &document.resources {
             let place = || format!("in resource {logical_id}");
             match resource.r#type.as_str() {
@@ -317,6 +351,12 @@ impl Template {
                     name: names[logical_id].clone(),
                     definition: resolved(&resource.properties, &references).with_context(place)?,
                 }),
+                MAPPING => {
+                    let mapping: EventSourceMapping =
+                        resolved(&resource.properties, &references).with_context(place)?;
+                    streams.push(mapping.read().with_context(place)?);
+                }
+                other if BESIDE.contains(&other) => {}
                 other => bail!("resource {logical_id} is of the type {other}, which is not understood here"),
             }
         }
@@ -353,7 +393,28 @@ impl Template {
             })
             .collect::<Result<Vec<_>>>()?;
         check_routes(&functions)?;
-        Ok(Self { functions, tables, api })
+        Ok(Self { functions, tables, api, streams })
+    }
+}
+
+impl EventSourceMapping {
+    fn read(self) -> Result<StreamMapping> {
+        let table = self.event_source_arn.strip_suffix(".StreamArn");
+        let table =
+            table.with_context(|| format!("the source {} is no table's stream", self.event_source_arn))?;
+        ensure!(
+            self.starting_position == "TRIM_HORIZON"
+                && self.tumbling_window_in_seconds > 0
+                && (self.maximum_retry_attempts, self.maximum_record_age_in_seconds) == (-1, -1)
+                && !self.bisect_batch_on_function_error
+                && self.parallelization_factor == 1,
+            "a mapping that may skip or reorder records is not understood here"
+        );
+        Ok(StreamMapping {
+            function: self.function_name,
+            table: table.to_owned(),
+            batch_size: self.batch_size,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a function is made of: its settings, read once, and its client.
 
-use std::{env, time::Duration};
+use std::{env, ops::RangeInclusive, time::Duration};
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::region::ProvideRegion;
@@ -58,36 +58,87 @@ pub enum SettingsError {
     },
 }
 
+/// The environment variables of a function.
+pub struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+/// What handlers work with, made from a function's environment.
+pub trait FromEnvironment: Sized {
+    /// Reads the settings, once.
+    fn from_environment(
+        environment: &Environment<'_>,
+        client: Client,
+        clock: Clock,
+    ) -> Result<Self, SettingsError>;
+}
+
+impl<'a> Environment<'a> {
+    /// The variables that `variable` tells by name.
+    #[must_use]
+    pub fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self(variable)
+    }
+
+    /// A variable's value; empty without one.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        (self.0)(name).unwrap_or_default()
+    }
+
+    /// The value of a variable that must be there.
+    pub fn required(&self, name: &'static str) -> Result<String, SettingsError> {
+        Some(self.text(name)).filter(|value| !value.is_empty()).ok_or(SettingsError::Missing(name))
+    }
+
+    fn whole_number(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<i64>,
+        expected: &'static str,
+    ) -> Result<i64, SettingsError> {
+        let value = self.required(name)?;
+        match value.parse() {
+            Ok(number) if range.contains(&number) => Ok(number),
+            _ => Err(SettingsError::Invalid { name, expected, value }),
+        }
+    }
+}
+
 impl Settings {
-    /// The settings that `variable` tells by name.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let required =
-            |name| variable(name).filter(|value| !value.is_empty()).ok_or(SettingsError::Missing(name));
-        let whole = |name, expected, range: std::ops::RangeInclusive<i64>| {
-            let value = required(name)?;
-            match value.parse() {
-                Ok(number) if range.contains(&number) => Ok(number),
-                _ => Err(SettingsError::Invalid { name, expected, value }),
-            }
-        };
-        let timeout = whole("SESSION_TIMEOUT_SECONDS", "a whole number from 1 to 2592000", 1..=2_592_000)?;
-        let retention = whole("SESSION_RETENTION_DAYS", "a whole number from 1 to 3650", 1..=3_650)?;
-        let log_plain_user_id = match variable("LOG_USER_ID").as_deref() {
-            None | Some("" | "hash") => false,
-            Some("plain") => true,
-            Some(value) => {
+    /// The settings that are in the environment.
+    pub fn read(environment: &Environment<'_>) -> Result<Self, SettingsError> {
+        let timeout = environment.whole_number(
+            "SESSION_TIMEOUT_SECONDS",
+            1..=2_592_000,
+            "a whole number from 1 to 2592000",
+        )?;
+        let retention =
+            environment.whole_number("SESSION_RETENTION_DAYS", 1..=3_650, "a whole number from 1 to 3650")?;
+        let log_plain_user_id = match environment.text("LOG_USER_ID").as_str() {
+            "" | "hash" => false,
+            "plain" => true,
+            value => {
                 let (name, expected) = ("LOG_USER_ID", "hash or plain");
                 return Err(SettingsError::Invalid { name, expected, value: value.to_owned() });
             }
         };
         Ok(Self {
-            sessions_table: required("SESSIONS_TABLE")?,
+            sessions_table: environment.required("SESSIONS_TABLE")?,
             lifetimes: Lifetimes {
                 timeout: TimeDelta::seconds(timeout),
                 retention: TimeDelta::days(retention),
             },
             log_plain_user_id,
         })
+    }
+}
+
+impl FromEnvironment for App {
+    fn from_environment(
+        environment: &Environment<'_>,
+        client: Client,
+        clock: Clock,
+    ) -> Result<Self, SettingsError> {
+        Ok(Self::new(Settings::read(environment)?, client, clock))
     }
 }
 
@@ -162,7 +213,7 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let find = |name: &str| variables.iter().rev().find(|variable| variable.0 == name);
-        Settings::read(|name| find(name).map(|variable| variable.1.to_owned()))
+        Settings::read(&Environment::new(&|name| find(name).map(|variable| variable.1.to_owned())))
     }
 
     const COMPLETE: [(&str, &str); 3] = [

@@ -38,6 +38,31 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// Whether one of the claims named in `claims` holds `permission` as a whole word. Without a permission to have
+    /// nobody has it; `*` is everybody's.
+    #[must_use]
+    pub fn has_permission(&self, permission: &str, claims: &[String]) -> bool {
+        match permission {
+            "" => false,
+            "*" => true,
+            _ => claims
+                .iter()
+                .filter_map(|name| self.claims.get(name))
+                .any(|claim| words(claim).iter().any(|word| word == permission)),
+        }
+    }
+}
+
+/// The words of a claim in any of the forms in which API Gateway hands it on: `a b`, `[a b]`, `["a","b"]` or `a`.
+fn words(claim: &str) -> Vec<String> {
+    if let Ok(words) = serde_json::from_str::<Vec<String>>(claim) {
+        return words;
+    }
+    let inner = claim.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(claim);
+    inner.split_whitespace().map(str::to_owned).collect()
+}
+
 /// The user who calls: most endpoints need no more than this.
 pub fn user(request: &Request) -> Result<UserId, ApiError> {
     Caller::of(request)?.user()
@@ -63,6 +88,42 @@ fn cut(text: &str, bytes: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_permission_is_a_whole_word_of_a_named_claim() {
+        let has = |claims: &[(&str, &str)], permission: &str| {
+            let claims =
+                claims.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Caller { claims }.has_permission(permission, &["scope".to_owned(), "cognito:groups".to_owned()])
+        };
+        for claim in [
+            "metrics:read",
+            "openid metrics:read",
+            "[metrics:read]",
+            "[admin metrics:read]",
+            "[\"metrics:read\"]",
+            "[\"admin\", \"metrics:read\"]",
+        ] {
+            assert!(has(&[("scope", claim)], "metrics:read"), "{claim}");
+            assert!(has(&[("scope", "x"), ("cognito:groups", claim)], "metrics:read"), "{claim}");
+            assert!(!has(&[("other", claim)], "metrics:read"), "{claim}");
+            assert!(!has(&[("scope", claim)], ""), "{claim}");
+        }
+        for claim in [
+            "",
+            "[]",
+            "metrics:reader",
+            "xmetrics:read",
+            "Metrics:Read",
+            "metrics:read:x",
+            "[metrics:readx]",
+            "metrics:",
+            "*",
+        ] {
+            assert!(!has(&[("scope", claim)], "metrics:read"), "{claim}");
+        }
+        assert!(has(&[], "*"));
+    }
 
     #[test]
     fn a_long_user_agent_is_cut_on_a_character_boundary() {

@@ -7,7 +7,7 @@ use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{id::NotASessionId, reply, store::StoreError};
+use crate::{id::NotASessionId, metrics::MetricsError, reply, store::StoreError};
 
 /// Why a request is not answered as it wished.
 #[derive(Debug, Error)]
@@ -21,6 +21,12 @@ pub enum ApiError {
     /// The body is not what the endpoint takes; says what it takes.
     #[error("{0}")]
     InvalidBody(&'static str),
+    /// A range of days that cannot be used; says which parameter is wrong.
+    #[error("{0}")]
+    InvalidRange(String),
+    /// The caller has no permission to read metrics.
+    #[error("The token does not have the permission to read metrics")]
+    Forbidden,
     /// The caller has no such session.
     #[error("Session not found")]
     SessionNotFound,
@@ -50,6 +56,8 @@ impl ApiError {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::InvalidSessionId(_) => (StatusCode::BAD_REQUEST, "invalid_session_id"),
             Self::InvalidBody(_) => (StatusCode::BAD_REQUEST, "invalid_body"),
+            Self::InvalidRange(_) => (StatusCode::BAD_REQUEST, "invalid_range"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::SessionNotFound => (StatusCode::NOT_FOUND, "session_not_found"),
             Self::SessionEnded => (StatusCode::CONFLICT, "session_ended"),
             Self::Unavailable(cause) => {
@@ -75,6 +83,15 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Conflict(_) | StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
             StoreError::Refused(_) | StoreError::Malformed(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<MetricsError> for ApiError {
+    fn from(error: MetricsError) -> Self {
+        match error {
+            MetricsError::Store(fault) => fault.into(),
+            other => Self::Internal(other.to_string()),
         }
     }
 }

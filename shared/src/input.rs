@@ -24,6 +24,15 @@ pub fn header_session_id(request: &Request) -> Option<Result<SessionId, NotASess
     Some(value.to_str().map_err(|_| NotASessionId).and_then(str::parse))
 }
 
+/// A parameter of the query; one that is given more than once is empty, because none of its values is meant.
+#[must_use]
+pub fn query<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    match request.query_string_parameters_ref()?.all(name)?.as_slice() {
+        [value] => Some(value),
+        _ => Some(""),
+    }
+}
+
 /// The body as a JSON object, whatever its content type says; [`ApiError::InvalidBody`] with `expected` if it is none.
 pub fn json_object<T: DeserializeOwned>(request: &Request, expected: &'static str) -> Result<T, ApiError> {
     // By way of a map: serde would also read a struct from an array.

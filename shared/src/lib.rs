@@ -11,6 +11,7 @@ pub mod id;
 pub mod input;
 pub mod lifecycle;
 pub mod logging;
+pub mod metrics;
 pub mod reply;
 mod retry;
 mod serve;
@@ -19,4 +20,4 @@ pub mod store;
 
 pub use app::App;
 pub use error::ApiError;
-pub use serve::{answer, serve};
+pub use serve::{answer, serve, serve_stream};

@@ -3,29 +3,26 @@
 use std::{convert::Infallible, env, sync::Arc};
 
 use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
+use lambda_runtime::LambdaEvent;
+use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
 use crate::{
-    app::{self, App, Settings},
+    app::{self, Environment, FromEnvironment},
     clock::Clock,
     connection::Connection,
     error::ApiError,
     logging,
 };
 
-/// Runs a session function on Lambda.
-pub async fn serve<F, R>(handle: F) -> Result<(), Error>
+/// Runs the function of an endpoint on Lambda.
+pub async fn serve<A, F, R>(handle: F) -> Result<(), Error>
 where
-    F: Fn(Arc<App>, Request) -> R + Copy + Send + Sync,
+    A: FromEnvironment + Send + Sync,
+    F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync,
     R: Future<Output = Result<Response<Body>, ApiError>> + Send,
 {
-    logging::start(logging::Format::Json)?;
-    let settings = Settings::read(|name| env::var(name).ok())?;
-    let connection = Connection::new()?;
-    let client = app::client_from_environment(connection.http_client()).await;
-    // Opened during init, where Lambda gives a whole CPU: the TLS handshake is most of a cold start.
-    connection.open(&client).await;
-    let app = Arc::new(App::new(settings, client, Clock::system()));
+    let app = Arc::new(start::<A>().await?);
     lambda_http::run(service_fn(move |request: Request| {
         let span = tracing::info_span!("request", request_id = request.lambda_context().request_id);
         let answer = answer(handle, Arc::clone(&app), request).instrument(span);
@@ -34,10 +31,38 @@ where
     .await
 }
 
-/// What `handle` answers, its error included: the same on Lambda and in the local server.
-pub async fn answer<F, R>(handle: F, app: Arc<App>, request: Request) -> Response<Body>
+/// Runs a function that reads a stream on Lambda. An error makes Lambda deliver the batch again.
+pub async fn serve_stream<A, F, R, E, O>(handle: F) -> Result<(), Error>
 where
-    F: Fn(Arc<App>, Request) -> R,
+    A: FromEnvironment + Send + Sync,
+    F: Fn(Arc<A>, E) -> R + Copy + Send + Sync,
+    R: Future<Output = Result<O, Error>> + Send,
+    E: DeserializeOwned + Send,
+    O: Serialize + Send,
+{
+    let app = Arc::new(start::<A>().await?);
+    lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<E>| {
+        let span = tracing::info_span!("request", request_id = event.context.request_id);
+        handle(Arc::clone(&app), event.payload).instrument(span)
+    }))
+    .await
+}
+
+async fn start<A: FromEnvironment>() -> Result<A, Error> {
+    logging::start(logging::Format::Json)?;
+    let connection = Connection::new()?;
+    let client = app::client_from_environment(connection.http_client()).await;
+    let parts =
+        A::from_environment(&Environment::new(&|name| env::var(name).ok()), client.clone(), Clock::system())?;
+    // Opened during init, where Lambda gives a whole CPU: the TLS handshake is most of a cold start.
+    connection.open(&client).await;
+    Ok(parts)
+}
+
+/// What `handle` answers, its error included: the same on Lambda and in the local server.
+pub async fn answer<A, F, R>(handle: F, app: Arc<A>, request: Request) -> Response<Body>
+where
+    F: Fn(Arc<A>, Request) -> R,
     R: Future<Output = Result<Response<Body>, ApiError>>,
 {
     handle(app, request).await.unwrap_or_else(ApiError::into_response)

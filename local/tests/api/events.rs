@@ -5,7 +5,11 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use lambda_http::{Body, Request, Response};
 use serde_json::{Value, json};
-use shared::{ApiError, App, answer, app::Settings, clock::Clock};
+use shared::{
+    ApiError, answer,
+    app::{Environment, FromEnvironment},
+    clock::Clock,
+};
 
 use crate::support::World;
 
@@ -61,28 +65,40 @@ async fn every_setting_of_the_functions_is_in_the_readme() {
     }
 }
 
-async fn run<F, R>(world: &World, handle: F, event: &Value) -> (u16, Value)
+fn parts<A: FromEnvironment>(world: &World) -> Arc<A> {
+    let environment = &world.server.template.functions[0].environment;
+    let variable = |name: &str| environment.get(name).cloned();
+    let client = world.server.client.clone();
+    Arc::new(A::from_environment(&Environment::new(&variable), client, Clock::system()).unwrap())
+}
+
+async fn run<A, F, R>(world: &World, handle: F, event: &Value) -> (u16, Value)
 where
-    F: Fn(Arc<App>, Request) -> R,
+    A: FromEnvironment,
+    F: Fn(Arc<A>, Request) -> R,
     R: Future<Output = Result<Response<Body>, ApiError>>,
 {
-    let environment = &world.server.template.functions[0].environment;
-    let settings = Settings::read(|name| environment.get(name).cloned()).unwrap();
-    let app = Arc::new(App::new(settings, world.server.client.clone(), Clock::system()));
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-    let response = answer(handle, app, request).await;
+    let response = answer(handle, parts(world), request).await;
     (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
 }
 
 async fn run_named(world: &World, name: &str, event: &Value) -> (u16, Value) {
     match name {
         "content-engaged" => run(world, content_engaged::handle, event).await,
+        "daily-session-metrics" => run(world, daily_session_metrics::handle, event).await,
         "end-other-sessions" => run(world, end_other_sessions::handle, event).await,
         "end-session" => run(world, end_session::handle, event).await,
         "heartbeat" => run(world, heartbeat::handle, event).await,
         "list-sessions" => run(world, list_sessions::handle, event).await,
         "login" => run(world, login::handle, event).await,
         "logout" => run(world, logout::handle, event).await,
+        "rollup" => {
+            let event = serde_json::from_value(event.clone()).unwrap();
+            (200, json!(rollup::handle(parts(world), event).await.unwrap()))
+        }
+        "session-metrics" => run(world, session_metrics::handle, event).await,
+        "session-metrics-by-timespan" => run(world, session_metrics_by_timespan::handle, event).await,
         other => panic!("no handler for {other}"),
     }
 }
@@ -115,7 +131,7 @@ async fn the_events_tell_a_story() {
 #[tokio::test]
 async fn no_function_trusts_an_event_without_claims() {
     let world = World::new().await;
-    for name in names_in("events") {
+    for name in names_in("events").into_iter().filter(|name| name != "rollup") {
         let unauthorized = json!({ "status": "error", "code": "unauthorized", "message": "Unauthorized" });
         for authorizer in
             [json!(null), json!({}), json!({ "jwt": { "claims": {} } }), json!({ "lambda": { "sub": "x" } })]

@@ -32,7 +32,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn from_sdk<E>(error: SdkError<E>) -> Self
+    pub(crate) fn from_sdk<E>(error: SdkError<E>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {

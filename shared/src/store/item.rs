@@ -156,7 +156,7 @@ pub(super) fn of_tombstone(
 }
 
 /// The record that an item of the sessions table holds.
-pub(super) fn record(attributes: Attributes) -> Result<Record, Malformed> {
+pub(super) fn record(attributes: impl Into<serde_dynamo::Item>) -> Result<Record, Malformed> {
     let item: Item = serde_dynamo::from_item(attributes).map_err(|error| Malformed(error.to_string()))?;
     let purge_at = item.purge_at;
     let (Some(start_time), Some(last_active_time)) = (item.start_time, item.last_active_time) else {
@@ -182,6 +182,15 @@ pub(super) fn record(attributes: Attributes) -> Result<Record, Malformed> {
         client: ClientInfo { ip_address: item.ip_address, user_agent: item.user_agent },
     };
     Ok(Record { body: Body::Session(session), purge_at })
+}
+
+/// The user whose item this is.
+pub(super) fn user(item: &serde_dynamo::Item) -> Result<UserId, Malformed> {
+    let user = match item.get("pk") {
+        Some(serde_dynamo::AttributeValue::S(pk)) => pk.strip_prefix(USER).and_then(|sub| sub.parse().ok()),
+        _ => None,
+    };
+    required(user, "user in pk")
 }
 
 fn required<T>(value: Option<T>, what: &str) -> Result<T, Malformed> {

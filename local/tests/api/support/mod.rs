@@ -67,37 +67,54 @@ pub struct World {
     pub clock: Hands,
     pub wire: Wire,
     pub table: String,
+    name: String,
     http: Client,
 }
 
 impl World {
     pub async fn new() -> Self {
-        let table = format!("Sessions-{}", Uuid::new_v4());
-        let dynamodb = second_engine().map(|url| url.parse().unwrap());
-        Self::start(table, Options { dynamodb, ..Options::default() }).await
+        Self::with(&[]).await
     }
 
     /// Another server with the same sessions and a clock of its own.
     pub async fn another_host(&self) -> Self {
+        self.another_host_with(&[]).await
+    }
+
+    /// The same with other settings.
+    pub async fn another_host_with(&self, variables: &[(&str, &str)]) -> Self {
         let dynamodb = Some(self.server.engine_url.clone());
-        let other = Self::start(self.table.clone(), Options { dynamodb, ..Options::default() }).await;
+        let options = Options { dynamodb, environment: owned(variables), ..Options::default() };
+        let other = Self::start(self.name.clone(), options).await;
         other.clock.set(self.clock.now());
         other
     }
 
-    async fn start(table: String, options: Options) -> Self {
+    /// The same with other settings.
+    pub async fn with(variables: &[(&str, &str)]) -> Self {
+        let table = Uuid::new_v4().to_string();
+        let dynamodb = second_engine().map(|url| url.parse().unwrap());
+        Self::start(table, Options { dynamodb, environment: owned(variables), ..Options::default() }).await
+    }
+
+    async fn start(table: String, mut options: Options) -> Self {
         let clock = Hands(Arc::new(AtomicI64::new(START)));
         let wire = Wire::new();
         let provider = Provider { issuer: PROVIDER.clone(), audiences: vec![local::AUDIENCE.to_owned()] };
+        let mut environment = HashMap::from([
+            ("SESSIONS_TABLE".to_owned(), format!("Sessions-{table}")),
+            ("METRICS_TABLE".to_owned(), format!("Metrics-{table}")),
+        ]);
+        environment.extend(std::mem::take(&mut options.environment));
         let options = Options {
             provider: Some(provider),
-            environment: HashMap::from([("SESSIONS_TABLE".to_owned(), table.clone())]),
+            environment,
             clock: clock.clock(),
             http_client: Some(wire.client()),
             ..options
         };
         let server = Server::start(options).await.unwrap();
-        Self { server, clock, wire, table, http: http() }
+        Self { server, clock, wire, table: format!("Sessions-{table}"), name: table, http: http() }
     }
 
     /// A user of this world, with a token. The name is made unique, so that tests can share an engine.
@@ -115,6 +132,10 @@ impl World {
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.server.url))
     }
+}
+
+fn owned(variables: &[(&str, &str)]) -> HashMap<String, String> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// A user who calls a server over HTTP.

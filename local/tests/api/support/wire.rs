@@ -249,10 +249,11 @@ impl HttpConnector for Wire {
     }
 }
 
-/// The user whose partition a request is about: the first partition key in it.
+/// The user whose partition a request is about, or the month in the metrics table: the first partition key in it.
 fn user_of(body: &Value) -> Option<String> {
     let text = body.to_string();
-    let start = text.find("USER#")? + "USER#".len();
+    let marker = ["USER#", "MONTH#"].into_iter().find(|marker| text.contains(marker))?;
+    let start = text.find(marker)? + marker.len();
     let end = text[start..].find('"')?;
     Some(text[start..start + end].to_owned())
 }

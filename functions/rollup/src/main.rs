@@ -1,0 +1,6 @@
+//! The Lambda binary of [`rollup::handle`].
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    shared::serve_stream(rollup::handle).await
+}

@@ -1,0 +1,57 @@
+//! `GET /metrics/sessions/by-timespan`: a range by day, week or month.
+
+use std::sync::Arc;
+
+use lambda_http::{Body, Request, Response};
+use serde::Serialize;
+use shared::{
+    ApiError, input,
+    metrics::{
+        Figures, Reports,
+        calendar::{Range, Span},
+    },
+    reply,
+};
+
+#[derive(Serialize)]
+struct Reply {
+    status: &'static str,
+    data: Vec<Row>,
+}
+
+/// Named by the span: `date`, `week` (the date of its Monday) or `month` (`2026-01`), and again as `period`.
+#[derive(Serialize)]
+struct Row {
+    period: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    week: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    month: Option<String>,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+/// Every period that the range touches, in order; one that the range cuts holds only the days within.
+pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<Body>, ApiError> {
+    let range = reports.range_for_reader(&request)?;
+    let span = Span::parse(input::query(&request, "span"))?;
+    let rows = reports.store.read(range).await?;
+    let row = |part: Range| {
+        let first = span.period_of(part.first);
+        let name = match span {
+            Span::Daily | Span::Weekly => first.to_string(),
+            Span::Monthly => first.format("%Y-%m").to_string(),
+        };
+        let named = |own: Span| (span == own).then(|| name.clone());
+        Row {
+            date: named(Span::Daily),
+            week: named(Span::Weekly),
+            month: named(Span::Monthly),
+            figures: rows.sum(|day| (part.first..=part.last).contains(&day)).summary().into(),
+            period: name,
+        }
+    };
+    Ok(reply::json(&Reply { status: "success", data: range.by_period(span).into_iter().map(row).collect() }))
+}

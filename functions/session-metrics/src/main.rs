@@ -1,0 +1,6 @@
+//! The Lambda binary of [`session_metrics::handle`].
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    shared::serve(session_metrics::handle).await
+}

@@ -1,0 +1,295 @@
+//! The metrics endpoints end to end: sessions over HTTP, through the stream and the rollup, to the figures.
+
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TIMEOUT, User, World, http, is_second_engine, token};
+
+const MS: TimeDelta = TimeDelta::milliseconds(1);
+
+/// A user who may read metrics.
+async fn reader(world: &World) -> User<'_> {
+    with_claims(world, &json!({ "scope": "openid metrics:read" })).await
+}
+
+async fn with_claims<'a>(world: &'a World, claims: &Value) -> User<'a> {
+    let user = world.user("reader").await;
+    let token = token(&http(), &[("username", "reader"), ("claims", &claims.to_string())]).await;
+    User { token, ..user }
+}
+
+async fn totals(reader: &User<'_>, range: &str) -> Value {
+    reader.call("GET", &format!("/metrics/sessions?{range}")).await.ok()["data"].clone()
+}
+
+async fn rows(reader: &User<'_>, path: &str, range: &str) -> Vec<Value> {
+    let body = reader.call("GET", &format!("/metrics/sessions/{path}?{range}")).await.ok();
+    assert_eq!(body["status"], "success");
+    body["data"].as_array().unwrap().clone()
+}
+
+/// Waits until the stream has brought the totals to this, which must be within seconds.
+async fn settle(reader: &User<'_>, range: &str, field: &str, expected: Value) {
+    let started = Instant::now();
+    while totals(reader, range).await[field] != expected {
+        assert!(started.elapsed() < Duration::from_secs(20), "{}", totals(reader, range).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn at(world: &World, time: &str) {
+    world.clock.set(format!("2100-03-{time}Z").parse().unwrap());
+}
+
+#[tokio::test]
+async fn a_month_of_sessions_has_the_figures_that_were_worked_out_by_hand() {
+    let world = World::new().await;
+    let (alice, bob, reader) = (world.user("alice").await, world.user("bob").await, reader(&world).await);
+    // Half an hour, engaged, ended.
+    at(&world, "01T10:00:00");
+    let one = alice.login().await;
+    at(&world, "01T10:05:00");
+    alice.heartbeat(&one).await.ok();
+    alice.engage(&one, true).await.ok();
+    at(&world, "01T10:30:00");
+    alice.end(&one).await.ok();
+    // Ten minutes, engaged and un-engaged again, silently expired.
+    let two = bob.login().await;
+    bob.engage(&two, true).await.ok();
+    at(&world, "01T10:40:00");
+    bob.heartbeat(&two).await.ok();
+    bob.engage(&two, false).await.ok();
+    // Twenty minutes across midnight, then renewed into six minutes of the next day.
+    at(&world, "02T23:50:00");
+    let three = alice.login().await;
+    at(&world, "03T00:10:00");
+    alice.heartbeat(&three).await.ok();
+    at(&world, "03T05:00:00");
+    let four = alice.renewal(&three).await;
+    at(&world, "03T05:06:00");
+    alice.heartbeat(&four).await.ok();
+    // No time at all, engaged, ended; and a heartbeat on an unknown id, which starts a session of no time too.
+    at(&world, "31T12:00:00");
+    let five = bob.login().await;
+    bob.engage(&five, true).await.ok();
+    bob.end(&five).await.ok();
+    bob.renewal(&crate::support::unknown_id()).await;
+
+    let march = "startDate=2100-03-01&endDate=2100-03-31";
+    settle(&reader, march, "totalSessions", json!(6)).await;
+    settle(&reader, march, "totalDurationMinutes", json!(66.0)).await;
+    settle(&reader, march, "engagedSessions", json!(2)).await;
+    let mut data = totals(&reader, march).await;
+    let near = |value: &Value, minutes: f64| (value.as_f64().unwrap() / minutes - 1.0).abs() <= 0.05;
+    assert!(near(&data["medianDurationMinutes"], 6.0), "of 0, 0, 6, 10, 20 and 30: {data}");
+    assert!(near(&data["p90DurationMinutes"], 30.0), "{data}");
+    assert!(data["asOf"].as_str().unwrap().ends_with('Z'));
+    for name in ["medianDurationMinutes", "p90DurationMinutes", "asOf"] {
+        data.as_object_mut().unwrap().remove(name);
+    }
+    let expected = json!({
+        "totalSessions": 6,
+        "engagedSessions": 2,
+        "engagementRate": 33.33,
+        "averageDurationMinutes": 11.0,
+        "totalDurationMinutes": 66.0,
+        "renewedSessions": 1,
+        "uniqueUsers": 2,
+        "uniqueUsersRelativeError": 0.01625,
+        "startDate": "2100-03-01T00:00:00.000Z",
+        "endDate": "2100-03-31T23:59:59.999Z",
+        "timeZone": "UTC",
+    });
+    assert_eq!(data, expected);
+
+    let days = rows(&reader, "daily", march).await;
+    assert_eq!(days.len(), 31);
+    let row = |date: &str, sessions: u32, engaged: u32, rate: f64, users: u32, average: f64| {
+        json!({
+            "date": format!("2100-03-{date}"), "sessions": sessions, "engagedSessions": engaged, "engagementRate": rate,
+            "uniqueUsers": users, "averageDurationMinutes": average,
+        })
+    };
+    for (index, day) in days.iter().enumerate() {
+        let number = format!("{:02}", index + 1);
+        let expected = match index + 1 {
+            1 => row(&number, 2, 1, 50.0, 2, 20.0),
+            2 => row(&number, 1, 0, 0.0, 1, 20.0),
+            3 => row(&number, 1, 0, 0.0, 1, 6.0),
+            31 => row(&number, 2, 1, 50.0, 1, 0.0),
+            _ => row(&number, 0, 0, 0.0, 0, 0.0),
+        };
+        assert_eq!(*day, expected);
+    }
+    for field in ["sessions", "engagedSessions"] {
+        let sum: u64 = days.iter().map(|day| day[field].as_u64().unwrap()).sum();
+        let total = if field == "sessions" { &expected["totalSessions"] } else { &expected[field] };
+        assert_eq!(json!(sum), *total);
+    }
+
+    let weeks = rows(&reader, "by-timespan", "startDate=2100-02-27&endDate=2100-03-30&span=weekly").await;
+    let weeks: Vec<_> =
+        weeks.iter().map(|row| json!([row["period"], row["week"], row["sessions"]])).collect();
+    let monday = |day: &str, sessions: u32| json!([day, day, sessions]);
+    let expected = ["2100-02-22", "2100-03-01", "2100-03-08", "2100-03-15", "2100-03-22", "2100-03-29"];
+    // The last day of the last week is not in the range.
+    assert_eq!(weeks, expected.map(|day| monday(day, if day == "2100-03-01" { 4 } else { 0 })));
+    let months = rows(&reader, "by-timespan", "startDate=2100-02-27&endDate=2100-04-01&span=monthly").await;
+    let months: Vec<_> = months
+        .iter()
+        .map(|row| json!([row["period"], row["month"], row["sessions"], row["uniqueUsers"]]))
+        .collect();
+    let expected = [("2100-02", 0, 0), ("2100-03", 6, 2), ("2100-04", 0, 0)];
+    assert_eq!(months, expected.map(|(month, sessions, users)| json!([month, month, sessions, users])));
+    let by_day = rows(&reader, "by-timespan", march).await;
+    assert!(
+        by_day
+            .iter()
+            .zip(&days)
+            .all(|(row, day)| row["period"] == day["date"] && row["sessions"] == day["sessions"])
+    );
+}
+
+#[tokio::test]
+async fn a_range_without_sessions_is_all_zeros() {
+    let world = World::new().await;
+    let reader = reader(&world).await;
+    let data = totals(&reader, "startDate=2001-02-03&endDate=2003-04-05").await;
+    let zeros = data.as_object().unwrap().iter().filter(|(_, value)| value.is_number());
+    assert_eq!(zeros.clone().count(), 10);
+    assert!(zeros.clone().all(|(_, value)| value.as_f64() == Some(0.0)), "{data}");
+    assert_eq!(data["asOf"], json!(null));
+    assert_eq!(rows(&reader, "daily", "startDate=2001-02-03&endDate=2001-02-03").await.len(), 1);
+}
+
+#[tokio::test]
+async fn days_are_those_of_the_reporting_time_zone() {
+    let world = World::with(&[("REPORTING_TIME_ZONE", "Asia/Kolkata")]).await;
+    let (alice, reader) = (world.user("alice").await, reader(&world).await);
+    at(&world, "10T18:29:59.999");
+    alice.login().await;
+    world.clock.advance(MS);
+    alice.login().await;
+    let range = "startDate=2100-03-10&endDate=2100-03-11";
+    settle(&reader, range, "totalSessions", json!(2)).await;
+    let days: Vec<Value> =
+        rows(&reader, "daily", range).await.iter().map(|row| row["sessions"].clone()).collect();
+    assert_eq!(days, [json!(1), json!(1)]);
+    // An instant stands for the day on which it falls there.
+    let data = totals(&reader, "startDate=2100-03-10T18:30:00Z&endDate=2100-03-10T18:30:00Z").await;
+    assert_eq!(data["totalSessions"], 1);
+    assert_eq!(
+        (&data["startDate"], &data["timeZone"]),
+        (&json!("2100-03-10T18:30:00.000Z"), &json!("Asia/Kolkata"))
+    );
+}
+
+#[tokio::test]
+async fn rows_of_another_time_zone_are_refused_and_not_mixed() {
+    let world = World::new().await;
+    let (alice, reader) = (world.user("alice").await, reader(&world).await);
+    alice.login().await;
+    let range = "startDate=2100-01-15&endDate=2100-01-15";
+    settle(&reader, range, "totalSessions", json!(1)).await;
+    let elsewhere = world.another_host_with(&[("REPORTING_TIME_ZONE", "Europe/Berlin")]).await;
+    let there = elsewhere.same_user(&reader);
+    there.call("GET", &format!("/metrics/sessions?{range}")).await.error(500, "internal_error");
+}
+
+#[tokio::test]
+async fn a_range_that_cannot_be_used_is_refused_by_its_parameter() {
+    let world = World::new().await;
+    let reader = reader(&world).await;
+    for (query, expected) in [
+        ("", "startDate must be a date like 2026-01-31"),
+        ("startDate=2026-01-01", "endDate must be a date like 2026-01-31"),
+        ("startDate=2026-02-30&endDate=2026-03-01", "startDate must be a date like 2026-01-31"),
+        ("startDate=2026-03-01&endDate=today", "endDate must be a date like 2026-01-31"),
+        (
+            "startDate=2026-03-01&startDate=2026-03-02&endDate=2026-03-03",
+            "startDate must be a date like 2026-01-31",
+        ),
+        ("startDate=2026-03-02&endDate=2026-03-01", "startDate must not be after endDate"),
+        ("startDate=2023-01-01&endDate=2026-01-05", "endDate must be less than 1100 days after startDate"),
+    ] {
+        for path in ["", "/daily", "/by-timespan"] {
+            let answer: Answer = reader.call("GET", &format!("/metrics/sessions{path}?{query}")).await;
+            assert_eq!(answer.error(400, "invalid_range"), expected, "{path} {query}");
+        }
+    }
+    let span = "/metrics/sessions/by-timespan?startDate=2026-01-01&endDate=2026-01-01&span=hourly";
+    let message = reader.call("GET", span).await.error(400, "invalid_range");
+    assert_eq!(message, "span must be daily, weekly or monthly");
+}
+
+#[tokio::test]
+async fn a_reader_needs_the_permission_in_a_named_claim() {
+    let world = World::new().await;
+    let range = "startDate=2026-01-01&endDate=2026-01-01";
+    for (claims, status) in [
+        (json!({}), 403),
+        (json!({ "scope": "metrics:reader metrics" }), 403),
+        (json!({ "other": "metrics:read" }), 403),
+        (json!({ "scope": "Metrics:Read" }), 403),
+        (json!({ "scope": "a metrics:read" }), 200),
+        (json!({ "scp": ["a", "metrics:read"] }), 200),
+        (json!({ "permissions": ["metrics:read"] }), 200),
+        (json!({ "permissions": "[\"metrics:read\"]" }), 200),
+        (json!({ "cognito:groups": ["metrics:read"] }), 200),
+        (json!({ "scope": "metrics:read", "sub": null }), 401),
+    ] {
+        let user = with_claims(&world, &claims).await;
+        for path in ["", "/daily", "/by-timespan"] {
+            let answer = user.call("GET", &format!("/metrics/sessions{path}?{range}")).await;
+            assert_eq!(answer.status, status, "{claims}");
+            if status == 403 {
+                answer.error(403, "forbidden");
+            }
+        }
+    }
+    for (permission, status) in [("*", 200), ("sessions:count", 403)] {
+        let world = World::with(&[("METRICS_PERMISSION", permission)]).await;
+        let user = with_claims(&world, &json!({ "scope": "metrics:read" })).await;
+        assert_eq!(
+            user.call("GET", &format!("/metrics/sessions?{range}")).await.status,
+            status,
+            "{permission}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn purging_and_tombstones_change_no_figure() {
+    let world = World::new().await;
+    let (alice, reader) = (world.user("alice").await, reader(&world).await);
+    let range = "startDate=2100-01-01&endDate=2100-01-31";
+    let id = alice.login().await;
+    world.clock.advance(TIMEOUT + MS);
+    alice.renewal(&id).await;
+    world.purge(&alice.sub, &id).await;
+    // Two more, after the purge in the stream: a tombstone's successor, and the sign that all came through.
+    alice.renewal(&crate::support::unknown_id()).await;
+    alice.login().await;
+    settle(&reader, range, "totalSessions", json!(4)).await;
+    assert_eq!(totals(&reader, range).await["renewedSessions"], 1);
+}
+
+/// What the engine's stream is trimmed of has been applied, so that figures are whole however many records there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_are_whole_after_more_records_than_the_engine_keeps() {
+    if is_second_engine() {
+        return;
+    }
+    let world = World::new().await;
+    let (alice, reader) = (world.user("alice").await, reader(&world).await);
+    let mut expected = 0;
+    for _ in 0..120 {
+        let logins = futures_util::future::join_all((0..100).map(|_| alice.login())).await;
+        expected += logins.len();
+    }
+    let range = "startDate=2100-01-15&endDate=2100-01-15";
+    settle(&reader, range, "totalSessions", json!(expected)).await;
+    assert_eq!(totals(&reader, range).await["uniqueUsers"], 1);
+}

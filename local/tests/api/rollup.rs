@@ -1,0 +1,306 @@
+//! The invariant of the metrics: whatever happens to the stream on its way, the rows are the sum of the contributions
+//! of all sessions ever written. Batches are cut anew, come twice and in any order, fail at any call, race each other.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_lambda_events::event::dynamodb::TimeWindowEvent;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::{Value, json};
+use shared::{
+    app::{Environment, FromEnvironment},
+    clock::Clock,
+    metrics::{Reports, Rollup, calendar::Range},
+};
+
+use crate::support::{
+    World,
+    wire::{Disturbance, Fault},
+};
+
+fn parts<A: FromEnvironment>(world: &World) -> Arc<A> {
+    let environment = &world.server.template.functions[0].environment;
+    let variable = |name: &str| environment.get(name).cloned();
+    let client = world.server.client.clone();
+    Arc::new(A::from_environment(&Environment::new(&variable), client, Clock::system()).unwrap())
+}
+
+/// A session as the test has it; its image is what the table would hold.
+#[derive(Clone, Debug)]
+struct Session {
+    user: usize,
+    start: i64,
+    last: i64,
+    end: Option<i64>,
+    engaged: bool,
+    renewed: bool,
+}
+
+impl Session {
+    fn image(&self, number: usize) -> Value {
+        let id = |number: usize| format!("0198c0de-0000-7000-8000-{number:012}");
+        let mut image = json!({
+            "pk": { "S": format!("USER#user-{}", self.user) },
+            "sk": { "S": format!("SESSION#{}", id(number)) },
+            "state": { "S": if self.end.is_some() { "ended" } else { "active" } },
+            "startTime": { "N": self.start.to_string() },
+            "lastActiveTime": { "N": self.last.to_string() },
+            "contentEngaged": { "BOOL": self.engaged },
+            "purgeAt": { "N": "9999999999" },
+        });
+        if let Some(end) = self.end {
+            image["endTime"] = json!({ "N": end.to_string() });
+        }
+        if self.renewed {
+            image["renewedFrom"] = json!({ "S": id(number + 1_000) });
+        }
+        image
+    }
+}
+
+/// One case: which session changes how, one after the other, and how the stream is delivered.
+#[derive(Clone, Debug)]
+struct Case {
+    changes: Vec<(usize, u8, i64)>,
+    /// From this change on the shard has split, and sessions go on in its children.
+    split: usize,
+    /// For each delivery how many records, which fault (none from 6 on) from which call and how often.
+    deliveries: Vec<(usize, usize, usize, usize)>,
+    /// For each delivery what is delivered once more after it: from where, how many, backwards.
+    repeats: Vec<(usize, usize, bool)>,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let changes = proptest::collection::vec((0_usize..6, 0_u8..6, 0_i64..4_000_000), 1..60);
+    let deliveries = proptest::collection::vec(
+        (1_usize..9, 0_usize..12, 0_usize..4, prop_oneof![20 => Just(1_usize), 1 => Just(1_000)]),
+        1..12,
+    );
+    let repeats = proptest::collection::vec((0_usize..60, 0_usize..20, any::<bool>()), 1..12);
+    (changes, 0_usize..60, deliveries, repeats).prop_map(|(changes, split, deliveries, repeats)| Case {
+        changes,
+        split,
+        deliveries,
+        repeats,
+    })
+}
+
+/// The records of each shard, parent first, and the sessions as they are in the end.
+fn stream(case: &Case, midnight: i64) -> (Vec<(String, Vec<Value>)>, BTreeMap<usize, Session>) {
+    let mut sessions = BTreeMap::<usize, Session>::new();
+    let mut shards = vec![
+        ("shardId-parent".to_owned(), Vec::new()),
+        ("shardId-child-0".to_owned(), Vec::new()),
+        ("shardId-child-1".to_owned(), Vec::new()),
+    ];
+    for (place, (number, kind, by)) in case.changes.iter().enumerate() {
+        let old = sessions.get(number).cloned();
+        let new = match &old {
+            // Six sessions on three days, four users.
+            None => {
+                let start = midnight + i64::try_from(*number / 2).unwrap() * 86_400_000 + by;
+                let renewed = number % 3 == 0;
+                Session { user: number % 4, start, last: start, end: None, engaged: false, renewed }
+            }
+            Some(old) if old.end.is_some() => continue,
+            Some(old) => match kind {
+                0 | 1 => Session { last: old.last + by, ..old.clone() },
+                2 => Session { engaged: !old.engaged, ..old.clone() },
+                3 => old.clone(),
+                4 => Session { end: Some(old.last + by), ..old.clone() },
+                _ => Session { engaged: true, last: old.last + by, ..old.clone() },
+            },
+        };
+        let shard = if place < case.split { 0 } else { 1 + number % 2 };
+        let mut change = json!({
+            "ApproximateCreationDateTime": 1_767_225_600 + place,
+            "Keys": {},
+            "NewImage": new.image(*number),
+            // Lengths differ: numbers, not texts, are compared.
+            "SequenceNumber": format!("{}", 95_u128 + place as u128),
+            "SizeBytes": 100,
+        });
+        if let Some(old) = &old {
+            change["OldImage"] = old.image(*number);
+        }
+        let record = json!({
+            "eventID": place.to_string(),
+            "eventName": if old.is_some() { "MODIFY" } else { "INSERT" },
+            "awsRegion": "us-east-1",
+            "dynamodb": change,
+        });
+        shards[shard].1.push(record);
+        sessions.insert(*number, new);
+    }
+    (shards, sessions)
+}
+
+fn event(shard: &str, records: &[Value]) -> TimeWindowEvent {
+    let event = json!({
+        "Records": records,
+        "shardId": shard,
+        "window": { "start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:00:30Z" },
+        "state": {},
+        "isFinalInvokeForWindow": false,
+        "isWindowTerminatedEarly": false,
+    });
+    serde_json::from_value(event).unwrap()
+}
+
+/// Delivers a shard's records as the case says, each batch until it succeeds.
+async fn deliver(
+    world: &World,
+    rollup: &Arc<Rollup>,
+    month: &str,
+    shard: &str,
+    records: &[Value],
+    case: &Case,
+) {
+    let (mut done, mut delivery, mut failed) = (0, 0, false);
+    while done < records.len() {
+        let (count, fault, from, times) = case.deliveries[delivery % case.deliveries.len()];
+        let (first, repeated, backwards) = case.repeats[delivery % case.repeats.len()];
+        delivery += 1;
+        let upto = (done + count).min(records.len());
+        // A fault that stays would never end: the next delivery is a smooth one.
+        let disturbance =
+            Fault::ALL.get(fault).filter(|_| !failed).map(|fault| Disturbance { fault: *fault, from, times });
+        world.wire.disturb(month, disturbance);
+        let outcome = rollup::handle(Arc::clone(rollup), event(shard, &records[done..upto])).await;
+        world.wire.listen(month);
+        failed = outcome.is_err();
+        if !failed {
+            done = upto;
+        }
+        // What was delivered with success comes again, and must change nothing. So may what failed, later and cut anew.
+        let first = first.min(done);
+        let mut again: Vec<Value> = records[first..(first + repeated).min(done)].to_vec();
+        if backwards {
+            again.reverse();
+        }
+        rollup::handle(Arc::clone(rollup), event(shard, &again)).await.unwrap();
+    }
+}
+
+async fn check(world: &World, case: &Case, number: i64) {
+    let first = NaiveDate::from_ymd_opt(2200, 1, 1).unwrap() + TimeDelta::days(31 * number);
+    let midnight = first.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp_millis();
+    let month = first.format("%Y-%m").to_string();
+    let (shards, sessions) = stream(case, midnight);
+    let rollup = parts::<Rollup>(world);
+    deliver(world, &rollup, &month, &shards[0].0, &shards[0].1, case).await;
+    tokio::join!(
+        deliver(world, &rollup, &month, &shards[1].0, &shards[1].1, case),
+        deliver(world, &rollup, &month, &shards[2].0, &shards[2].1, case),
+    );
+
+    let range = Range { first, last: first + TimeDelta::days(4) };
+    let rows = parts::<Reports>(world).store.read(range).await.unwrap();
+    for day in range.days() {
+        let of_day: Vec<&Session> =
+            sessions.values().filter(|session| day_of(session.start) == day).collect();
+        let sum = rows.sum(|other| other == day);
+        let lasted = |session: &&Session| session.end.unwrap_or(session.last) - session.start;
+        let count = |wanted: fn(&Session) -> bool| {
+            i64::try_from(of_day.iter().filter(|one| wanted(one)).count()).unwrap()
+        };
+        assert_eq!(sum.sessions, count(|_| true), "{day}");
+        assert_eq!(sum.engaged, count(|session| session.engaged), "{day}");
+        assert_eq!(sum.renewed, count(|session| session.renewed), "{day}");
+        assert_eq!(sum.duration_ms, of_day.iter().map(lasted).sum::<i64>(), "{day}");
+        let mut durations = shared::metrics::histogram::Histogram::default();
+        for session in &of_day {
+            durations.add(TimeDelta::milliseconds(lasted(session)), 1);
+        }
+        assert_eq!(sum.durations, durations, "{day}");
+        let users: std::collections::BTreeSet<_> = of_day.iter().map(|session| session.user).collect();
+        assert_eq!(sum.summary().users, users.len() as u64, "{day}");
+    }
+}
+
+fn day_of(ms: i64) -> NaiveDate {
+    DateTime::<Utc>::from_timestamp_millis(ms).unwrap().date_naive()
+}
+
+#[test]
+fn the_rows_are_the_sum_of_all_sessions_whatever_happens_on_the_way() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let world = runtime.block_on(World::new());
+    let cases_to_run =
+        std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(60);
+    let mut runner =
+        TestRunner::new(Config { cases: cases_to_run, failure_persistence: None, ..Config::default() });
+    let number = std::cell::Cell::new(0);
+    let outcome = runner.run(&cases(), |case| {
+        number.set(number.get() + 1);
+        runtime.block_on(check(&world, &case, number.get()));
+        Ok(())
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+}
+
+/// Many shards at one row at the same time: each batch is applied once.
+#[tokio::test(flavor = "multi_thread")]
+async fn rollups_that_race_on_one_row_lose_nothing() {
+    let world = World::new().await;
+    let rollup = parts::<Rollup>(&world);
+    let midnight = "2199-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+    // Twice as many as a lane's writers are ever likely to be.
+    let shards = (0..8).map(|shard: usize| {
+        let rollup = Arc::clone(&rollup);
+        async move {
+            for number in 0..10 {
+                let case = Case {
+                    changes: vec![(0, 0, 1_000)],
+                    split: 1,
+                    deliveries: Vec::new(),
+                    repeats: Vec::new(),
+                };
+                let (mut stream, _) = stream(&case, midnight);
+                let mut record = stream.remove(0).1.remove(0);
+                record["dynamodb"]["SequenceNumber"] = json!(format!("{number}00"));
+                record["dynamodb"]["NewImage"]["sk"] =
+                    json!({ "S": format!("SESSION#0198c0de-0000-7000-8000-{shard:06}{number:06}") });
+                let event = || event(&format!("shardId-{shard}"), std::slice::from_ref(&record));
+                while rollup::handle(Arc::clone(&rollup), event()).await.is_err() {}
+            }
+        }
+    });
+    futures_util::future::join_all(shards).await;
+    let day = day_of(midnight);
+    let rows = parts::<Reports>(&world).store.read(Range { first: day, last: day }).await.unwrap();
+    assert_eq!(rows.sum(|_| true).sessions, 80);
+}
+
+#[tokio::test]
+async fn an_event_without_a_shard_names_the_missing_setting() {
+    let world = World::new().await;
+    let rollup = parts::<Rollup>(&world);
+    let case = Case { changes: vec![(0, 0, 0)], split: 1, deliveries: Vec::new(), repeats: Vec::new() };
+    let record = stream(&case, 0).0.remove(0).1.remove(0);
+    let cause = rollup::handle(Arc::clone(&rollup), event("", &[record])).await.unwrap_err();
+    assert!(cause.to_string().contains("TumblingWindowInSeconds"), "{cause}");
+    // The last invocation of a window may be empty.
+    let reply = rollup::handle(rollup, event("", &[])).await.unwrap();
+    assert_eq!(json!(reply), json!({ "state": {}, "batchItemFailures": [] }));
+}
+
+#[tokio::test]
+async fn only_a_record_that_cannot_be_decoded_is_left_out() {
+    let world = World::new().await;
+    let rollup = parts::<Rollup>(&world);
+    let midnight = "2198-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+    let changes = vec![(0, 0, 0), (1, 0, 0)];
+    let case = Case { changes, split: 9, deliveries: Vec::new(), repeats: Vec::new() };
+    let mut records = stream(&case, midnight).0.remove(0).1;
+    records[0]["dynamodb"]["NewImage"]["state"] = json!({ "S": "unheard of" });
+    rollup::handle(rollup, event("shardId-1", &records)).await.unwrap();
+    let day = day_of(midnight);
+    let rows = parts::<Reports>(&world).store.read(Range { first: day, last: day }).await.unwrap();
+    assert_eq!(rows.sum(|_| true).sessions, 1);
+}

@@ -1,0 +1,170 @@
+//! How many users: a `HyperLogLog` sketch, which only grows.
+
+use datasketches::{
+    hash::value::raw_bytes,
+    hll::{HllSketch, HllType, HllUnion},
+};
+use thiserror::Error;
+
+use crate::id::UserId;
+
+/// 4,096 registers of 4 bits: 2 KB once there are more than some 400 users, and 4 bytes for each user before.
+const LG_REGISTERS: u8 = 12;
+const REGISTERS: HllType = HllType::Hll4;
+
+/// The relative standard error of an estimate that is not exact: 1.04 / √4096.
+pub const RELATIVE_ERROR: f64 = 0.01625;
+
+/// The users of some sessions. Adding a user again changes nothing.
+#[derive(Clone, Debug)]
+pub struct Sketch(HllSketch);
+
+/// Bytes that are no sketch of this kind.
+#[derive(Debug, Error)]
+#[error("not a sketch: {0}")]
+pub struct NotASketch(String);
+
+impl Sketch {
+    /// No users.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(union().to_sketch(REGISTERS))
+    }
+
+    /// Adds a user. Their id is hashed by its bytes, the same in every version of Rust and of this program.
+    pub fn add(&mut self, user: &UserId) {
+        self.0.update(raw_bytes::from_str(user.as_str()));
+    }
+
+    /// Adds the users of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        if other.0.is_empty() {
+            return;
+        }
+        let mut all = union();
+        all.update(&self.0);
+        all.update(&other.0);
+        self.0 = all.to_sketch(REGISTERS);
+    }
+
+    /// Whether it has no users.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// For storage.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.serialize()
+    }
+
+    /// What [`Sketch::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotASketch> {
+        let sketch = HllSketch::deserialize(bytes).map_err(|error| NotASketch(error.to_string()))?;
+        if sketch.lg_config_k() == LG_REGISTERS {
+            Ok(Self(sketch))
+        } else {
+            Err(NotASketch(format!("2^{} registers", sketch.lg_config_k())))
+        }
+    }
+}
+
+impl Default for Sketch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How many different users there are in all of these: exact up to some 400, then within [`RELATIVE_ERROR`].
+#[must_use]
+pub fn count<'a>(sketches: impl IntoIterator<Item = &'a Sketch>) -> u64 {
+    let mut all = union();
+    for sketch in sketches {
+        all.update(&sketch.0);
+    }
+    // By the registers alone: the sketch's own estimate also depends on the order in which users came.
+    let estimate = all.composite_estimate().round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count, and a float saturates"
+    )]
+    let users = estimate as u64;
+    users
+}
+
+fn union() -> HllUnion {
+    // Fails for a number of registers that is out of range only, which this one is not.
+    #[expect(clippy::expect_used, reason = "a constant within its range")]
+    HllUnion::new(LG_REGISTERS).expect("4 to 21")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(users: std::ops::Range<u32>) -> Sketch {
+        let mut sketch = Sketch::new();
+        for user in users {
+            sketch.add(&format!("auth0|{user:08}").parse().unwrap());
+        }
+        sketch
+    }
+
+    /// Sizes in list, set and array mode, and around the changes from one to the next.
+    const SIZES: [u32; 12] = [0, 1, 7, 8, 9, 24, 200, 384, 385, 500, 5_000, 100_000];
+
+    #[test]
+    fn two_hundred_users_are_exactly_two_hundred() {
+        for users in (0..=200).chain([300, 384]) {
+            assert_eq!(count([&of(0..users)]), u64::from(users));
+        }
+        assert_eq!(count([&of(0..150), &of(50..200), &of(0..200)]), 200);
+    }
+
+    #[test]
+    fn a_million_users_are_within_three_standard_errors() {
+        #[expect(clippy::cast_precision_loss, reason = "a million")]
+        let error = (count([&of(0..1_000_000)]) as f64 / 1e6 - 1.0).abs();
+        assert!(error <= 3.0 * RELATIVE_ERROR, "{error}");
+    }
+
+    #[test]
+    fn bytes_survive_the_round_trip_in_every_mode() {
+        for users in SIZES {
+            let sketch = of(0..users);
+            let mut decoded = Sketch::from_bytes(&sketch.to_bytes()).unwrap();
+            assert_eq!(count([&decoded]), count([&sketch]), "{users}");
+            // What is decoded goes on like the original.
+            let (more, mut grown) = (of(users / 2..users * 2), sketch.clone());
+            decoded.merge(&more);
+            grown.merge(&more);
+            assert_eq!(count([&decoded]), count([&grown]), "{users}");
+            assert_eq!(count([&decoded, &sketch]), count([&grown]), "{users}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_merging_does_not_matter() {
+        for one in SIZES {
+            for other in SIZES {
+                let (left, right) = (of(0..one), of(one / 3..one / 3 + other));
+                let (mut ahead, mut back) = (left.clone(), right.clone());
+                ahead.merge(&right);
+                back.merge(&left);
+                let all = of(0..one.max(one / 3 + other));
+                assert_eq!(count([&ahead]), count([&back]), "{one} {other}");
+                assert_eq!(count([&ahead]), count([&left, &right]), "{one} {other}");
+                assert_eq!(count([&ahead]), count([&all]), "{one} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn garbage_is_refused() {
+        for bytes in [&b""[..], b"x", &[0; 40], &HllSketch::new(10, REGISTERS).unwrap().serialize()] {
+            Sketch::from_bytes(bytes).unwrap_err();
+        }
+    }
+}
