@@ -88,8 +88,11 @@ fn cases() -> impl Strategy<Value = Case> {
     })
 }
 
+/// A shard's name and records.
+type Shard = (String, Vec<Value>);
+
 /// The records of each shard, parent first, and the sessions as they are in the end.
-fn stream(case: &Case, midnight: i64) -> (Vec<(String, Vec<Value>)>, BTreeMap<usize, Session>) {
+fn stream(case: &Case, midnight: i64) -> (Vec<Shard>, BTreeMap<usize, Session>) {
     let mut sessions = BTreeMap::<usize, Session>::new();
     let mut shards = vec![
         ("shardId-parent".to_owned(), Vec::new()),
@@ -281,8 +284,8 @@ async fn rollups_that_race_on_one_row_lose_nothing() {
 async fn an_event_without_a_shard_names_the_missing_setting() {
     let world = World::new().await;
     let rollup = parts::<Rollup>(&world);
-    let case = Case { changes: vec![(0, 0, 0)], split: 1, deliveries: Vec::new(), repeats: Vec::new() };
-    let record = stream(&case, 0).0.remove(0).1.remove(0);
+    let one = Case { changes: vec![(0, 0, 0)], split: 1, deliveries: Vec::new(), repeats: Vec::new() };
+    let record = stream(&one, 0).0.remove(0).1.remove(0);
     let cause = rollup::handle(Arc::clone(&rollup), event("", &[record])).await.unwrap_err();
     assert!(cause.to_string().contains("TumblingWindowInSeconds"), "{cause}");
     // The last invocation of a window may be empty.

@@ -85,3 +85,73 @@ impl Row {
 pub fn key(day: NaiveDate, lane: u8) -> (String, String) {
     (format!("MONTH#{}", day.format("%Y-%m")), format!("DAY#{day}#{lane}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        id::SessionId,
+        session::{ClientInfo, Session, State},
+    };
+
+    fn time(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn session(engaged: bool) -> Session {
+        Session {
+            id: "0198c0de-0000-7000-8000-000000000001".parse::<SessionId>().unwrap(),
+            start_time: time(0),
+            last_active_time: time(60),
+            state: State::Active,
+            content_engaged: engaged,
+            renewed_from: None,
+            client: ClientInfo::default(),
+        }
+    }
+
+    fn change(sequence: u32, old: Option<bool>, new: bool) -> Change {
+        Change {
+            sequence: SequenceNumber::parse(&sequence.to_string()).unwrap(),
+            created: time(i64::from(sequence)),
+            user: "alice".parse().unwrap(),
+            old: old.map(session),
+            new: session(new),
+        }
+    }
+
+    #[test]
+    fn records_that_cancel_each_other_out_still_move_the_mark() {
+        let (on, off) = (change(1, Some(false), true), change(2, Some(true), false));
+        let row = Row::default().apply("shard", &[&on, &off], time(0)).unwrap();
+        assert_eq!((row.version, row.totals.engaged), (1, 0));
+        // Or a redelivery in another company would count one of them alone.
+        for again in [vec![&off], vec![&on], vec![&off, &on]] {
+            assert!(row.apply("shard", &again, time(0)).is_none());
+        }
+    }
+
+    #[test]
+    fn what_changes_no_count_needs_no_write() {
+        let neutral = change(1, Some(true), true);
+        assert!(Row::default().apply("shard", &[&neutral], time(0)).is_none());
+        assert!(Row::default().apply("shard", &[], time(0)).is_none());
+    }
+
+    #[test]
+    fn a_mark_is_dropped_two_days_after_it_last_moved() {
+        let mut row = Row::default().apply("one", &[&change(1, None, false)], time(0)).unwrap();
+        row = row.apply("two", &[&change(1, None, false)], time(2 * 86_400 - 1)).unwrap();
+        assert_eq!(row.marks.keys().collect::<Vec<_>>(), ["one", "two"]);
+        row = row.apply("two", &[&change(2, None, false)], time(2 * 86_400)).unwrap();
+        assert_eq!(row.marks.keys().collect::<Vec<_>>(), ["two"]);
+        assert_eq!((row.version, row.totals.sessions, row.as_of), (3, 3, Some(time(2))));
+    }
+
+    #[test]
+    fn shards_are_spread_over_the_lanes() {
+        let lanes: std::collections::BTreeSet<u8> =
+            (0..64).map(|shard| lane_of(&format!("shardId-{shard}"))).collect();
+        assert_eq!(lanes.into_iter().collect::<Vec<_>>(), (0..LANES).collect::<Vec<_>>());
+    }
+}
