@@ -11,6 +11,7 @@ mod host;
 mod identity;
 mod keys;
 mod pump;
+pub mod recount;
 mod tables;
 pub mod template;
 
@@ -153,6 +154,34 @@ impl Server {
             }
         });
         Ok(Self { url, engine_url, client, template, task, pumps, _engine: engine })
+    }
+}
+
+/// The engine that holds a deployment's data, without a server before it.
+pub struct Storage {
+    /// A client of it.
+    pub client: Client,
+    /// What it is a deployment of.
+    pub template: Template,
+    _engine: Option<Engine>,
+}
+
+impl Storage {
+    /// The engine of these options; in memory there is nothing to look at.
+    pub async fn open(options: &Options) -> Result<Self> {
+        let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
+        let (engine, url) = match (&options.dynamodb, &options.data) {
+            (Some(url), _) => (None, url.clone()),
+            (None, Some(folder)) => {
+                let engine = Engine::start(Some(folder)).await?;
+                let url = engine.url.clone();
+                (Some(engine), url)
+            }
+            (None, None) => bail!("name the data with --data or --dynamodb"),
+        };
+        let client = engine::client(&url, options.http_client.clone()).await;
+        tables::find_used(&client, &template).await?;
+        Ok(Self { client, template, _engine: engine })
     }
 }
 

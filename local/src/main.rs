@@ -3,10 +3,15 @@
 use std::{collections::HashMap, env, path::PathBuf};
 
 use anyhow::Result;
-use clap::Parser;
-use local::{AUDIENCE, Options, Provider, Server};
+use chrono::NaiveDate;
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use local::{
+    AUDIENCE, Options, Provider, Server, Storage,
+    recount::{Difference, Recount},
+};
 use reqwest::Url;
-use shared::logging;
+use shared::{logging, metrics::calendar::Range};
 
 /// The whole User Sessions API on this machine.
 ///
@@ -20,10 +25,10 @@ struct Arguments {
     #[arg(long, default_value_t = 3000)]
     port: u16,
     /// Folder to keep the data in [default: in memory, gone when the server ends]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Another DynamoDB than the embedded one: an engine on this machine, or AWS with the usual credentials
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "data")]
     dynamodb: Option<Url>,
     /// Accept the tokens of this OpenID Connect issuer, and do not start the development identity provider
     #[arg(long, value_name = "URL", requires = "audience")]
@@ -32,8 +37,28 @@ struct Arguments {
     #[arg(long, requires = "issuer")]
     audience: Vec<String>,
     /// The SAM template that says which routes, functions and tables there are
-    #[arg(long, value_name = "FILE", default_value = local::TEMPLATE, hide_default_value = true)]
+    #[arg(long, global = true, value_name = "FILE", default_value = local::TEMPLATE, hide_default_value = true)]
     template: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Count the sessions themselves, and tell where the metrics differ
+    ///
+    /// Sessions that were purged or erased are out of its reach, so it looks at the days within retention only. A day on
+    /// which sessions are live may differ for the moment that a change is on its way.
+    Recount {
+        /// Put what the sessions of one day add up to in the place of its metrics
+        ///
+        /// The day must be settled: within retention, and its sessions inactive for longer than the timeout and 48 hours.
+        #[arg(long, requires = "day")]
+        repair: bool,
+        /// The day, like 2026-01-31
+        #[arg(long, requires = "repair")]
+        day: Option<NaiveDate>,
+    },
 }
 
 #[tokio::main]
@@ -49,10 +74,43 @@ async fn main() -> Result<()> {
         environment: environment(),
         ..Options::default()
     };
+    if let Some(Command::Recount { day, .. }) = arguments.command {
+        return recount(&options, day).await;
+    }
     let page = Page::of(&options);
     let server = Server::start(options).await?;
     page.print(&server);
     tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this is for the person who asked")]
+async fn recount(options: &Options, day: Option<NaiveDate>) -> Result<()> {
+    let storage = Storage::open(options).await?;
+    let recount = Recount::new(&storage.template, storage.client.clone(), &options.clock)?;
+    let bar = ProgressBar::new_spinner()
+        .with_style(ProgressStyle::with_template("{spinner} {human_pos} items read, {per_sec}, {elapsed}")?);
+    let progress = |items| bar.inc(items);
+    if let Some(day) = day {
+        let counts = recount.repair(day, progress).await?;
+        bar.finish_and_clear();
+        println!("{day} is now as its sessions say: {counts}");
+        return Ok(());
+    }
+    let differences = recount.compare(progress).await?;
+    bar.finish_and_clear();
+    let Range { first, last } = recount.within_retention();
+    println!(
+        "{} items read; days from {first} to {last}, sessions that were purged or erased not among them",
+        bar.position()
+    );
+    for Difference { day, rows, sessions } in &differences {
+        println!("{day} differs\n  metrics   {rows}\n  sessions  {sessions}");
+    }
+    match differences.len() {
+        0 => println!("Metrics and sessions agree."),
+        days => println!("{days} days differ. --repair --day DAY mends one that is settled."),
+    }
     Ok(())
 }
 

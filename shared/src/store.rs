@@ -396,7 +396,7 @@ impl Store {
 }
 
 /// The user and the record of an image in the table's stream.
-pub(crate) fn decode_image(image: serde_dynamo::Item) -> Result<(UserId, Record), Malformed> {
+pub fn decode_image(image: serde_dynamo::Item) -> Result<(UserId, Record), Malformed> {
     let user = item::user(&image)?;
     Ok((user, item::record(image)?))
 }

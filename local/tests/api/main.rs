@@ -16,6 +16,7 @@ mod metrics;
 mod model;
 mod program;
 mod races;
+mod recount;
 mod rollup;
 mod rules;
 mod support;

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::{Client, operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client,
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    types::{AttributeValue, Put, TransactWriteItem},
+};
 use chrono::{
     DateTime, NaiveDate, Utc,
     serde::{ts_milliseconds, ts_milliseconds_option},
@@ -17,7 +21,7 @@ use super::{
     calendar::{Range, Span},
     change::Change,
     histogram::Histogram,
-    row::{Mark, Row, key, lane_of},
+    row::{LANES, Mark, Row, key, lane_of},
     sequence::SequenceNumber,
     sketch::Sketch,
     totals::Totals,
@@ -147,15 +151,49 @@ impl MetricsStore {
         }
     }
 
+    /// All rows of a day, read consistently, in the order of their lanes.
+    pub async fn lanes(&self, day: NaiveDate) -> Result<Vec<Row>, MetricsError> {
+        try_join_all((0..LANES).map(|lane| self.get(day, lane))).await
+    }
+
+    /// Puts `totals` in the place of a day's rows: the first lane has them, the others nothing, and marks stay. All or
+    /// nothing: false, with nothing written, if any row is not as it was when `rows` were read.
+    pub async fn replace(&self, day: NaiveDate, rows: &[Row], totals: Totals) -> Result<bool, MetricsError> {
+        let mut totals = Some(totals);
+        let mut writes = Vec::new();
+        for (lane, row) in (0..LANES).zip(rows) {
+            let next = Row {
+                version: row.version + 1,
+                totals: totals.take().unwrap_or_default(),
+                marks: row.marks.clone(),
+                as_of: row.as_of,
+            };
+            let (condition, values) = unchanged_since(row.version);
+            let put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(self.item(day, lane, &next)?))
+                .condition_expression(condition)
+                .set_expression_attribute_values(values)
+                .build()
+                .map_err(|error| StoreError::unbuildable(&error))?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
+        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    StoreError::from_cancellation(cancelled).map_or(Ok(false), |fault| Err(fault.into()))
+                }
+                _ => Err(StoreError::from_sdk(error).into()),
+            },
+        }
+    }
+
     /// Writes a row over the version before it; false if the table has another version.
     async fn put(&self, day: NaiveDate, lane: u8, row: &Row) -> Result<bool, MetricsError> {
+        let (condition, values) = unchanged_since(row.version - 1);
         let put = self.client.put_item().table_name(&self.table).set_item(Some(self.item(day, lane, row)?));
-        let put = if row.version == 1 {
-            put.condition_expression("attribute_not_exists(pk)")
-        } else {
-            put.condition_expression("version = :before")
-                .expression_attribute_values(":before", AttributeValue::N((row.version - 1).to_string()))
-        };
+        let put = put.condition_expression(condition).set_expression_attribute_values(values);
         match put.send().await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
@@ -258,6 +296,15 @@ impl MetricsStore {
         serde_dynamo::to_item(item)
             .map_err(|error| MetricsError::Malformed { row: sk, cause: error.to_string() })
     }
+}
+
+/// The condition that a row has this version still, with its values; version 0 is no row.
+fn unchanged_since(version: u64) -> (&'static str, Option<HashMap<String, AttributeValue>>) {
+    if version == 0 {
+        return ("attribute_not_exists(pk)", None);
+    }
+    let before = AttributeValue::N(version.to_string());
+    ("version = :before", Some(HashMap::from([(":before".to_owned(), before)])))
 }
 
 /// The rows of a range.

@@ -49,12 +49,12 @@ impl StoreError {
         }
     }
 
-    pub(super) fn unbuildable(error: &BuildError) -> Self {
+    pub(crate) fn unbuildable(error: &BuildError) -> Self {
         Self::Refused(error.to_string())
     }
 
     /// What cancelled a transaction, or `None` if it was one of its conditions.
-    pub(super) fn from_cancellation(cancelled: &TransactionCanceledException) -> Option<Self> {
+    pub(crate) fn from_cancellation(cancelled: &TransactionCanceledException) -> Option<Self> {
         let codes: Vec<&str> =
             cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
         if codes.contains(&"ConditionalCheckFailed") {

@@ -1,0 +1,130 @@
+//! Counting the sessions themselves, and mending the metrics of a settled day.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{NaiveDate, TimeDelta};
+use local::recount::Recount;
+use shared::metrics::{MetricsStore, totals::Totals};
+
+use crate::support::{TIMEOUT, World};
+
+const MS: TimeDelta = TimeDelta::milliseconds(1);
+
+fn recount(world: &World) -> Recount {
+    let clock = world.clock.clone();
+    let clock = shared::clock::Clock::from_fn(move || clock.now());
+    Recount::new(&world.server.template, world.server.client.clone(), &clock).unwrap()
+}
+
+fn metrics_table(world: &World) -> &str {
+    &world.server.template.tables.iter().find(|table| table.logical_id == "MetricsTable").unwrap().name
+}
+
+/// Waits until the pump has brought the metrics to where the sessions are.
+async fn settle(world: &World) {
+    for _ in 0..200 {
+        if recount(world).compare(|_| ()).await.unwrap().is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{:?}", recount(world).compare(|_| ()).await.unwrap());
+}
+
+/// Sessions of two users on two days: renewed, ended, engaged, and one that was started for an unknown id.
+async fn some_sessions(world: &World) {
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let one = alice.login().await;
+    alice.engage(&one, true).await.ok();
+    let two = bob.login().await;
+    world.clock.advance(TimeDelta::minutes(10));
+    bob.end(&two).await.ok();
+    world.clock.advance(TimeDelta::hours(20));
+    alice.renewal(&one).await;
+    bob.renewal(&crate::support::unknown_id()).await;
+    settle(world).await;
+}
+
+/// Adds to a count of one of the day's rows, as no code does.
+async fn damage(world: &World, day: &str) {
+    let query = world.server.client.query().table_name(metrics_table(world));
+    let rows = query
+        .key_condition_expression("pk = :month AND begins_with(sk, :day)")
+        .expression_attribute_values(":month", AttributeValue::S(format!("MONTH#{}", &day[..7])))
+        .expression_attribute_values(":day", AttributeValue::S(format!("DAY#{day}#")))
+        .send()
+        .await
+        .unwrap();
+    let row = rows.items()[0].clone();
+    let update = world.server.client.update_item().table_name(metrics_table(world));
+    update
+        .key("pk", row["pk"].clone())
+        .key("sk", row["sk"].clone())
+        .update_expression("ADD sessions :many")
+        .expression_attribute_values(":many", AttributeValue::N("7".to_owned()))
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_difference_is_told_and_mended_when_the_day_is_settled() {
+    let world = World::new().await;
+    some_sessions(&world).await;
+    let day: NaiveDate = "2100-01-15".parse().unwrap();
+    damage(&world, "2100-01-15").await;
+    let differences = recount(&world).compare(|_| ()).await.unwrap();
+    assert_eq!(differences.len(), 1);
+    assert_eq!(
+        (differences[0].day, differences[0].rows.sessions, differences[0].sessions.sessions),
+        (day, 9, 2)
+    );
+
+    // Ten minutes of the day's sessions' last activity, then the timeout and two days.
+    let too_early = recount(&world).repair(day, |_| ()).await.unwrap_err();
+    assert!(too_early.to_string().contains("is not settled"), "{too_early}");
+    world.clock.set("2100-01-15T12:10:00Z".parse().unwrap());
+    world.clock.advance(TIMEOUT + TimeDelta::hours(48) - TimeDelta::minutes(10));
+    recount(&world).repair(day, |_| ()).await.unwrap_err();
+    assert_eq!(recount(&world).compare(|_| ()).await.unwrap(), differences, "so far nothing was changed");
+    world.clock.advance(TimeDelta::minutes(10) + MS);
+    let counts = recount(&world).repair(day, |_| ()).await.unwrap();
+    assert_eq!((counts.sessions, counts.engaged, counts.users), (2, 1, 2));
+    assert_eq!(recount(&world).compare(|_| ()).await.unwrap(), []);
+    // Once more changes nothing, and the stream goes on where it was: the marks are kept.
+    recount(&world).repair(day, |_| ()).await.unwrap();
+    settle(&world).await;
+}
+
+#[tokio::test]
+async fn a_day_outside_retention_is_not_touched() {
+    let world = World::new().await;
+    some_sessions(&world).await;
+    let day: NaiveDate = "2100-01-15".parse().unwrap();
+    world.clock.advance(TimeDelta::days(90));
+    let cause = recount(&world).repair(day, |_| ()).await.unwrap_err();
+    assert!(cause.to_string().contains("is not within retention"), "{cause}");
+    assert!(!recount(&world).within_retention().days().any(|kept| kept == day));
+}
+
+#[tokio::test]
+async fn rows_that_were_written_meanwhile_are_left_alone() {
+    let world = World::new().await;
+    some_sessions(&world).await;
+    let day: NaiveDate = "2100-01-15".parse().unwrap();
+    let table = metrics_table(&world).to_owned();
+    let store = MetricsStore::new(world.server.client.clone(), table, chrono_tz::UTC);
+    let before = store.lanes(day).await.unwrap();
+    assert!(store.replace(day, &before, Totals::default()).await.unwrap());
+    let after = store.lanes(day).await.unwrap();
+    assert!(after.iter().zip(&before).all(|(after, before)| after.version == before.version + 1));
+    assert!(after.iter().zip(&before).all(|(after, before)| after.marks == before.marks));
+    // As if these had been read before that write: of some lane, or of all.
+    for stale in [before.clone(), [&after[..3], &before[3..]].concat()] {
+        assert!(!store.replace(day, &stale, Totals::default()).await.unwrap());
+    }
+    assert!(
+        store.lanes(day).await.unwrap().iter().zip(&after).all(|(now, after)| now.version == after.version)
+    );
+}
