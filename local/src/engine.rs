@@ -45,18 +45,19 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
-    /// The stream of `table` has been applied up to this record. Best effort: if the engine is at work just now, the next
-    /// call tells it.
-    pub(crate) fn up_to(&self, table: &str, sequence: &str) {
-        let Ok(connection) = self.connection.lock() else { return };
+    /// The stream of `table` has been applied up to this record. Whether the engine could be told: it may be at work
+    /// just now.
+    pub(crate) fn up_to(&self, table: &str, sequence: &str) -> bool {
+        let Ok(connection) = self.connection.lock() else { return false };
         let told = connection.execute(
             "INSERT INTO user_sessions_applied (table_name, sequence) VALUES (?1, CAST(?2 AS INTEGER))
              ON CONFLICT (table_name) DO UPDATE SET sequence = excluded.sequence",
             [table, sequence],
         );
-        if let Err(cause) = told {
-            tracing::debug!(%cause, "the engine is not told how far its stream was applied");
-        }
+        told.inspect_err(
+            |cause| tracing::debug!(%cause, "the engine is not told how far its stream was applied"),
+        )
+        .is_ok()
     }
 }
 

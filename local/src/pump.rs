@@ -22,6 +22,9 @@ const IDLE: Duration = Duration::from_millis(150);
 /// After a failure.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// The engine is told of so many records at a time: a second writer may get in its way for a moment.
+const TOLD_EVERY: usize = 1_000;
+
 /// A stream and the function that reads it.
 pub(crate) struct Pump {
     pub(crate) client: Client,
@@ -40,6 +43,8 @@ struct Position {
     iterator: Option<String>,
     /// The last record that was applied.
     last: Option<String>,
+    /// Records applied since the engine was told of any.
+    untold: usize,
     /// The shard is closed, and all of it was applied.
     done: bool,
 }
@@ -109,8 +114,11 @@ impl Pump {
             let last = last.to_owned();
             let event = self.event(shard, &records)?;
             (self.handler)(event).await.map_err(|cause| anyhow::anyhow!("the function failed: {cause}"))?;
-            if let Some(applied) = &self.applied {
-                applied.up_to(&self.table, &last);
+            position.untold += records.len();
+            if let Some(applied) = self.applied.as_ref().filter(|_| position.untold >= TOLD_EVERY)
+                && applied.up_to(&self.table, &last)
+            {
+                position.untold = 0;
             }
             position.last = Some(last);
         }
