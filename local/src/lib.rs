@@ -112,13 +112,7 @@ impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
         let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
-        let (engine, engine_url) = if let Some(url) = &options.dynamodb {
-            (None, url.clone())
-        } else {
-            let engine = Engine::start(options.data.as_deref()).await?;
-            let url = engine.url.clone();
-            (Some(engine), url)
-        };
+        let (engine, engine_url) = engine_of(&options).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(
             on_this_machine || options.provider.is_some(),
@@ -170,15 +164,11 @@ impl Storage {
     /// The engine of these options; in memory there is nothing to look at.
     pub async fn open(options: &Options) -> Result<Self> {
         let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
-        let (engine, url) = match (&options.dynamodb, &options.data) {
-            (Some(url), _) => (None, url.clone()),
-            (None, Some(folder)) => {
-                let engine = Engine::start(Some(folder)).await?;
-                let url = engine.url.clone();
-                (Some(engine), url)
-            }
-            (None, None) => bail!("name the data with --data or --dynamodb"),
-        };
+        ensure!(
+            options.dynamodb.is_some() || options.data.is_some(),
+            "name the data with --data or --dynamodb"
+        );
+        let (engine, url) = engine_of(options).await?;
         let client = engine::client(&url, options.http_client.clone()).await;
         tables::find_used(&client, &template).await?;
         Ok(Self { client, template, _engine: engine })
@@ -190,6 +180,16 @@ impl Drop for Server {
         self.task.abort();
         self.pumps.iter().for_each(AbortHandle::abort);
     }
+}
+
+/// Where the engine of these options is; the embedded one is started.
+async fn engine_of(options: &Options) -> Result<(Option<Engine>, Url)> {
+    if let Some(url) = &options.dynamodb {
+        return Ok((None, url.clone()));
+    }
+    let engine = Engine::start(options.data.as_deref()).await?;
+    let url = engine.url.clone();
+    Ok((Some(engine), url))
 }
 
 /// The authorizer, and the routes of the development identity provider if that is the issuer.

@@ -96,7 +96,6 @@ impl Recount {
         let range = self.within_retention();
         let counted = self.count(&progress).await?;
         let mut differences = Vec::new();
-        // By parts, because a range of the table has at most so many days.
         let rows = self.rollup.store.read(range).await?;
         for day in range.days() {
             let rows = Counts::of(&rows.sum(|other| other == day));

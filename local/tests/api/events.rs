@@ -5,11 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use lambda_http::{Body, Request, Response};
 use serde_json::{Value, json};
-use shared::{
-    ApiError, answer,
-    app::{Environment, FromEnvironment},
-    clock::Clock,
-};
+use shared::{ApiError, answer, app::FromEnvironment};
 
 use crate::support::World;
 
@@ -65,13 +61,6 @@ async fn every_setting_of_the_functions_is_in_the_readme() {
     }
 }
 
-fn parts<A: FromEnvironment>(world: &World) -> Arc<A> {
-    let environment = &world.server.template.functions[0].environment;
-    let variable = |name: &str| environment.get(name).cloned();
-    let client = world.server.client.clone();
-    Arc::new(A::from_environment(&Environment::new(&variable), client, Clock::system()).unwrap())
-}
-
 async fn run<A, F, R>(world: &World, handle: F, event: &Value) -> (u16, Value)
 where
     A: FromEnvironment,
@@ -79,7 +68,7 @@ where
     R: Future<Output = Result<Response<Body>, ApiError>>,
 {
     let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-    let response = answer(handle, parts(world), request).await;
+    let response = answer(handle, world.parts(), request).await;
     (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
 }
 
@@ -95,7 +84,7 @@ async fn run_named(world: &World, name: &str, event: &Value) -> (u16, Value) {
         "logout" => run(world, logout::handle, event).await,
         "rollup" => {
             let event = serde_json::from_value(event.clone()).unwrap();
-            (200, json!(rollup::handle(parts(world), event).await.unwrap()))
+            (200, json!(rollup::handle(world.parts(), event).await.unwrap()))
         }
         "session-metrics" => run(world, session_metrics::handle, event).await,
         "session-metrics-by-timespan" => run(world, session_metrics_by_timespan::handle, event).await,

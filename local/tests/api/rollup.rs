@@ -10,23 +10,12 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use serde_json::{Value, json};
-use shared::{
-    app::{Environment, FromEnvironment},
-    clock::Clock,
-    metrics::{Reports, Rollup, calendar::Range},
-};
+use shared::metrics::{Reports, Rollup, calendar::Range};
 
 use crate::support::{
     World,
     wire::{Disturbance, Fault},
 };
-
-fn parts<A: FromEnvironment>(world: &World) -> Arc<A> {
-    let environment = &world.server.template.functions[0].environment;
-    let variable = |name: &str| environment.get(name).cloned();
-    let client = world.server.client.clone();
-    Arc::new(A::from_environment(&Environment::new(&variable), client, Clock::system()).unwrap())
-}
 
 /// A session as the test has it; its image is what the table would hold.
 #[derive(Clone, Debug)]
@@ -193,7 +182,7 @@ async fn check(world: &World, case: &Case, number: i64) {
     let midnight = first.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp_millis();
     let month = first.format("%Y-%m").to_string();
     let (shards, sessions) = stream(case, midnight);
-    let rollup = parts::<Rollup>(world);
+    let rollup = world.parts::<Rollup>();
     deliver(world, &rollup, &month, &shards[0].0, &shards[0].1, case).await;
     tokio::join!(
         deliver(world, &rollup, &month, &shards[1].0, &shards[1].1, case),
@@ -201,7 +190,7 @@ async fn check(world: &World, case: &Case, number: i64) {
     );
 
     let range = Range { first, last: first + TimeDelta::days(4) };
-    let rows = parts::<Reports>(world).store.read(range).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(range).await.unwrap();
     for day in range.days() {
         let of_day: Vec<&Session> =
             sessions.values().filter(|session| day_of(session.start) == day).collect();
@@ -251,7 +240,7 @@ fn the_rows_are_the_sum_of_all_sessions_whatever_happens_on_the_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rollups_that_race_on_one_row_lose_nothing() {
     let world = World::new().await;
-    let rollup = parts::<Rollup>(&world);
+    let rollup = world.parts::<Rollup>();
     let midnight = "2199-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
     // Twice as many as a lane's writers are ever likely to be.
     let shards = (0..8).map(|shard: usize| {
@@ -276,14 +265,14 @@ async fn rollups_that_race_on_one_row_lose_nothing() {
     });
     futures_util::future::join_all(shards).await;
     let day = day_of(midnight);
-    let rows = parts::<Reports>(&world).store.read(Range { first: day, last: day }).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(Range { first: day, last: day }).await.unwrap();
     assert_eq!(rows.sum(|_| true).sessions, 80);
 }
 
 #[tokio::test]
 async fn an_event_without_a_shard_names_the_missing_setting() {
     let world = World::new().await;
-    let rollup = parts::<Rollup>(&world);
+    let rollup = world.parts::<Rollup>();
     let one = Case { changes: vec![(0, 0, 0)], split: 1, deliveries: Vec::new(), repeats: Vec::new() };
     let record = stream(&one, 0).0.remove(0).1.remove(0);
     let cause = rollup::handle(Arc::clone(&rollup), event("", &[record])).await.unwrap_err();
@@ -296,7 +285,7 @@ async fn an_event_without_a_shard_names_the_missing_setting() {
 #[tokio::test]
 async fn only_a_record_that_cannot_be_decoded_is_left_out() {
     let world = World::new().await;
-    let rollup = parts::<Rollup>(&world);
+    let rollup = world.parts::<Rollup>();
     let midnight = "2198-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
     let changes = vec![(0, 0, 0), (1, 0, 0)];
     let case = Case { changes, split: 9, deliveries: Vec::new(), repeats: Vec::new() };
@@ -304,6 +293,6 @@ async fn only_a_record_that_cannot_be_decoded_is_left_out() {
     records[0]["dynamodb"]["NewImage"]["state"] = json!({ "S": "unheard of" });
     rollup::handle(rollup, event("shardId-1", &records)).await.unwrap();
     let day = day_of(midnight);
-    let rows = parts::<Reports>(&world).store.read(Range { first: day, last: day }).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(Range { first: day, last: day }).await.unwrap();
     assert_eq!(rows.sum(|_| true).sessions, 1);
 }

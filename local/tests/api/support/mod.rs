@@ -19,7 +19,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use local::{Options, Provider, Server};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
-use shared::clock::Clock;
+use shared::{
+    app::{Environment, FromEnvironment},
+    clock::Clock,
+};
 use uuid::Uuid;
 
 use self::wire::Wire;
@@ -115,6 +118,14 @@ impl World {
         };
         let server = Server::start(options).await.unwrap();
         Self { server, clock, wire, table: format!("Sessions-{table}"), name: table, http: http() }
+    }
+
+    /// What a function's handler works with, made as the server makes it but for the clock.
+    pub fn parts<A: FromEnvironment>(&self) -> Arc<A> {
+        let environment = &self.server.template.functions[0].environment;
+        let variable = |name: &str| environment.get(name).cloned();
+        let client = self.server.client.clone();
+        Arc::new(A::from_environment(&Environment::new(&variable), client, Clock::system()).unwrap())
     }
 
     /// A user of this world, with a token. The name is made unique, so that tests can share an engine.
