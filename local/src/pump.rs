@@ -12,7 +12,7 @@ use aws_sdk_dynamodbstreams::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::{engine::Applied, functions::StreamHandler};
 
@@ -47,6 +47,8 @@ struct Position {
     untold: usize,
     /// The shard is closed, and all of it was applied.
     done: bool,
+    /// After a failure: when to try again.
+    resume: Option<Instant>,
 }
 
 impl Pump {
@@ -58,7 +60,7 @@ impl Pump {
                 Ok(true) => Duration::ZERO,
                 Ok(false) => IDLE,
                 Err(cause) => {
-                    tracing::warn!(cause = format!("{cause:#}"), "the stream will be read again");
+                    tracing::warn!(cause = format!("{cause:#}"), "the stream will be looked at again");
                     AGAIN
                 }
             };
@@ -66,19 +68,28 @@ impl Pump {
         }
     }
 
-    /// One batch of each shard; whether there was any.
+    /// One batch of each shard; whether there was any. A shard that fails is tried again later and holds up nobody but
+    /// its children.
     async fn pass(&self, positions: &mut HashMap<String, Position>) -> Result<bool> {
+        let shards = self.shards().await?;
+        positions.retain(|known, _| shards.iter().any(|shard| shard.shard_id() == Some(known)));
         let mut any = false;
-        for shard in self.shards().await? {
+        for shard in &shards {
             let Some(id) = shard.shard_id() else { continue };
-            // A session's changes go on in the children of its shard: the parent comes first.
-            let parent = shard.parent_shard_id().and_then(|parent| positions.get(parent));
-            if parent.is_some_and(|parent| !parent.done) {
+            if is_after(shard, &shards, positions) {
                 continue;
             }
             let position = positions.entry(id.to_owned()).or_default();
-            if !position.done {
-                any |= self.batch(id, position).await?;
+            if position.done || position.resume.is_some_and(|resume| Instant::now() < resume) {
+                continue;
+            }
+            position.resume = None;
+            match self.batch(id, position).await {
+                Ok(had_records) => any |= had_records,
+                Err(cause) => {
+                    tracing::warn!(shard = id, cause = format!("{cause:#}"), "the shard will be read again");
+                    position.resume = Some(Instant::now() + AGAIN);
+                }
             }
         }
         Ok(any)
@@ -179,6 +190,16 @@ impl Pump {
     }
 }
 
+/// Whether a shard's parent has yet to be read to its end: sessions of it go on in its children. A parent that the
+/// stream no longer knows has nothing left.
+fn is_after(shard: &Shard, shards: &[Shard], positions: &HashMap<String, Position>) -> bool {
+    let parent = shard.parent_shard_id().filter(|parent| {
+        let mut ids = shards.iter().map(Shard::shard_id);
+        ids.any(|id| id == Some(*parent))
+    });
+    parent.is_some_and(|parent| positions.get(parent).is_none_or(|position| !position.done))
+}
+
 fn image_json(image: &HashMap<String, AttributeValue>) -> Value {
     Value::Object(
         image.iter().map(|(name, value)| (name.clone(), attribute_json(value))).collect::<Map<_, _>>(),
@@ -200,5 +221,93 @@ fn attribute_json(value: &AttributeValue) -> Value {
         AttributeValue::L(items) => json!({ "L": items.iter().map(attribute_json).collect::<Vec<_>>() }),
         AttributeValue::M(entries) => json!({ "M": image_json(entries) }),
         _ => json!({ "NULL": true }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Credentials, Region};
+    use axum::{Json, Router, http::HeaderMap, routing::post};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A stream of which the embedded engine makes none: a shard that has split, and one beside it.
+    async fn stream() -> Client {
+        let answer = |headers: HeaderMap, Json(body): Json<Value>| async move {
+            let operation = headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap().to_owned();
+            let shard = |id: &str, parent: Option<&str>| json!({ "ShardId": id, "ParentShardId": parent });
+            Json(match operation.as_str() {
+                "DescribeStream" => json!({ "StreamDescription": { "Shards": [
+                    shard("child", Some("parent")),
+                    shard("parent", Some("forgotten")),
+                    shard("other", None),
+                ] } }),
+                "GetShardIterator" => json!({ "ShardIterator": body["ShardId"] }),
+                _ => {
+                    let (shard, place) = body["ShardIterator"]
+                        .as_str()
+                        .unwrap()
+                        .split_once('/')
+                        .unwrap_or((body["ShardIterator"].as_str().unwrap(), "1"));
+                    let next = (place == "1").then(|| format!("{shard}/2"));
+                    let record = json!({
+                        "eventID": format!("{shard}/{place}"),
+                        "eventName": "REMOVE",
+                        "dynamodb": { "SequenceNumber": place, "ApproximateCreationDateTime": 1 },
+                    });
+                    json!({ "Records": [record], "NextShardIterator": next })
+                }
+            })
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
+        let config = aws_sdk_dynamodbstreams::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(url)
+            .http_client(aws_smithy_http_client::Builder::new().build_http());
+        Client::from_conf(config.build())
+    }
+
+    #[tokio::test]
+    async fn a_parent_comes_before_its_children_and_a_failing_shard_holds_up_no_other() {
+        let applied = Arc::new(Mutex::new(Vec::new()));
+        let failures = Arc::new(Mutex::new(3));
+        let (seen, left) = (Arc::clone(&applied), Arc::clone(&failures));
+        let handler: StreamHandler = Arc::new(move |event: TimeWindowEvent| {
+            let shard = event.time_window_properties.shard_id.unwrap();
+            let record = event.dynamo_db_event.records[0].event_id.clone();
+            let mut left = left.lock().unwrap();
+            let fails = shard == "parent" && *left > 0;
+            if fails {
+                *left -= 1;
+            } else {
+                seen.lock().unwrap().push(record);
+            }
+            Box::pin(async move { if fails { Err("not now".into()) } else { Ok(()) } })
+        });
+        let pump = Pump {
+            client: stream().await,
+            stream_arn: "arn".to_owned(),
+            table: "Sessions".to_owned(),
+            batch_size: 10,
+            handler,
+            applied: None,
+        };
+        let run = tokio::spawn(pump.run());
+        let started = Instant::now();
+        while applied.lock().unwrap().len() < 6 {
+            assert!(started.elapsed() < Duration::from_secs(20), "{:?}", applied.lock().unwrap());
+            sleep(Duration::from_millis(20)).await;
+        }
+        run.abort();
+        let applied = applied.lock().unwrap().clone();
+        assert_eq!(applied, ["other/1", "other/2", "parent/1", "parent/2", "child/1", "child/2"]);
+        assert_eq!(*failures.lock().unwrap(), 0);
     }
 }

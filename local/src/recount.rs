@@ -98,7 +98,7 @@ impl Recount {
         let mut differences = Vec::new();
         let rows = self.rollup.store.read(range).await?;
         for day in range.days() {
-            let rows = Counts::of(&rows.sum(|other| other == day));
+            let rows = Counts::of(&rows.sum(Range::of(day)));
             let sessions = counted.get(&day).map(|day| Counts::of(&day.totals)).unwrap_or_default();
             if rows != sessions {
                 differences.push(Difference { day, rows, sessions });

@@ -6,7 +6,7 @@ use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use shared::{
     ApiError,
-    metrics::{Figures, Reports},
+    metrics::{Figures, Reports, calendar::Range},
     reply,
 };
 
@@ -29,7 +29,7 @@ pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<
     let rows = reports.store.read(range).await?;
     let row = |day: chrono::NaiveDate| Row {
         date: day.to_string(),
-        figures: rows.sum(|other| other == day).summary().into(),
+        figures: rows.sum(Range::of(day)).summary().into(),
     };
     Ok(reply::json(&Reply { status: "success", data: range.days().map(row).collect() }))
 }

@@ -49,7 +49,7 @@ pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<
             date: named(Span::Daily),
             week: named(Span::Weekly),
             month: named(Span::Monthly),
-            figures: rows.sum(|day| (part.first..=part.last).contains(&day)).summary().into(),
+            figures: rows.sum(part).summary().into(),
             period: name,
         }
     };

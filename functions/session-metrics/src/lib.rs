@@ -42,7 +42,7 @@ struct Data {
 pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<Body>, ApiError> {
     let range = reports.range_for_reader(&request)?;
     let rows = reports.store.read(range).await?;
-    let sum = rows.sum(|_| true).summary();
+    let sum = rows.sum(range).summary();
     let data = Data {
         total_sessions: sum.sessions,
         engaged_sessions: sum.engaged,

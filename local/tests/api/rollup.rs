@@ -194,7 +194,7 @@ async fn check(world: &World, case: &Case, number: i64) {
     for day in range.days() {
         let of_day: Vec<&Session> =
             sessions.values().filter(|session| day_of(session.start) == day).collect();
-        let sum = rows.sum(|other| other == day);
+        let sum = rows.sum(Range::of(day));
         let lasted = |session: &&Session| session.end.unwrap_or(session.last) - session.start;
         let count = |wanted: fn(&Session) -> bool| {
             i64::try_from(of_day.iter().filter(|one| wanted(one)).count()).unwrap()
@@ -265,8 +265,8 @@ async fn rollups_that_race_on_one_row_lose_nothing() {
     });
     futures_util::future::join_all(shards).await;
     let day = day_of(midnight);
-    let rows = world.parts::<Reports>().store.read(Range { first: day, last: day }).await.unwrap();
-    assert_eq!(rows.sum(|_| true).sessions, 80);
+    let rows = world.parts::<Reports>().store.read(Range::of(day)).await.unwrap();
+    assert_eq!(rows.sum(Range::of(day)).sessions, 80);
 }
 
 #[tokio::test]
@@ -293,6 +293,6 @@ async fn only_a_record_that_cannot_be_decoded_is_left_out() {
     records[0]["dynamodb"]["NewImage"]["state"] = json!({ "S": "unheard of" });
     rollup::handle(rollup, event("shardId-1", &records)).await.unwrap();
     let day = day_of(midnight);
-    let rows = world.parts::<Reports>().store.read(Range { first: day, last: day }).await.unwrap();
-    assert_eq!(rows.sum(|_| true).sessions, 1);
+    let rows = world.parts::<Reports>().store.read(Range::of(day)).await.unwrap();
+    assert_eq!(rows.sum(Range::of(day)).sessions, 1);
 }

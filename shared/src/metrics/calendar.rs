@@ -56,6 +56,12 @@ pub enum RangeError {
 }
 
 impl Range {
+    /// The range of one day.
+    #[must_use]
+    pub fn of(day: NaiveDate) -> Self {
+        Self { first: day, last: day }
+    }
+
     /// The range from `startDate` to `endDate`: dates, or RFC 3339 instants that stand for the day on which they fall.
     pub fn parse(start: Option<&str>, end: Option<&str>, zone: Tz) -> Result<Self, RangeError> {
         let day = |name, text: Option<&str>| {
@@ -81,7 +87,7 @@ impl Range {
         for day in self.days() {
             match parts.last_mut() {
                 Some(part) if span.period_of(part.first) == span.period_of(day) => part.last = day,
-                _ => parts.push(Self { first: day, last: day }),
+                _ => parts.push(Self::of(day)),
             }
         }
         parts

@@ -316,14 +316,11 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The sum over the lanes of the days for which `wanted` holds.
-    pub fn sum(&self, wanted: impl Fn(NaiveDate) -> bool) -> Totals {
-        let mut sum = Totals::default();
-        for (_, lanes) in self.by_day.iter().filter(|(day, _)| wanted(**day)) {
-            for lane in lanes {
-                sum.merge(lane);
-            }
-        }
+    /// The sum over the days of `range` and their lanes.
+    #[must_use]
+    pub fn sum(&self, range: Range) -> Totals {
+        let days = self.by_day.range(range.first..=range.last);
+        let sum = Totals::of_all(days.flat_map(|(_, lanes)| lanes));
         if sum.is_negative() {
             tracing::error!("a sum over all lanes is negative: the metrics need a recount");
         }

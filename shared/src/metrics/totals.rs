@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use super::{
     calendar::day_of,
     histogram::Histogram,
-    sketch::{self, RELATIVE_ERROR, Sketch},
+    sketch::{RELATIVE_ERROR, Sketch},
 };
 use crate::{
     id::UserId,
@@ -84,12 +84,24 @@ impl Totals {
 
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
+        self.merge_counts(other);
+        self.users.merge(&other.users);
+    }
+
+    /// The sum of all of these.
+    pub fn of_all<'a>(parts: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let users = Sketch::of_all(parts.clone().map(|part| &part.users));
+        let mut sum = Self { users, ..Self::default() };
+        parts.for_each(|part| sum.merge_counts(part));
+        sum
+    }
+
+    fn merge_counts(&mut self, other: &Self) {
         self.sessions += other.sessions;
         self.engaged += other.engaged;
         self.renewed += other.renewed;
         self.duration_ms += other.duration_ms;
         self.durations.merge(&other.durations);
-        self.users.merge(&other.users);
     }
 
     /// Whether a count is below zero: impossible for a sum over all of its parts.
@@ -113,7 +125,7 @@ impl Totals {
             average_minutes: ratio(duration.as_seconds_f64() / 60.0, float(sessions)),
             median_minutes: minutes(self.durations.quantile(0.5)),
             p90_minutes: minutes(self.durations.quantile(0.9)),
-            users: sketch::count([&self.users]),
+            users: self.users.count(),
             users_relative_error: if self.users.is_empty() { 0.0 } else { RELATIVE_ERROR },
         }
     }
