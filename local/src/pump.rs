@@ -236,7 +236,8 @@ mod tests {
 
     /// A stream of which the embedded engine makes none: a shard that has split, and one beside it.
     async fn stream() -> Client {
-        let answer = |headers: HeaderMap, Json(body): Json<Value>| async move {
+        let answer = |headers: HeaderMap, body: String| async move {
+            let body: Value = serde_json::from_str(&body).unwrap();
             let operation = headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap().to_owned();
             let shard = |id: &str, parent: Option<&str>| json!({ "ShardId": id, "ParentShardId": parent });
             Json(match operation.as_str() {

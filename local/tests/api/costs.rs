@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{NaiveTime, TimeDelta};
+use serde_json::json;
 
-use crate::support::{TIMEOUT, User, World, active, is_second_engine, renewed, unknown_id};
+use crate::support::{TIMEOUT, User, World, active, http, is_second_engine, renewed, token, unknown_id};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
@@ -183,4 +184,32 @@ async fn the_calls_of_a_list_that_knows_the_current_session() {
     cost(&alice);
     alice.list(Some(&id)).await;
     assert_eq!(cost(&alice).0, 4, "two to follow an old id");
+}
+
+/// However many sessions there are: a Query for each month, of what its rows weigh.
+#[tokio::test]
+async fn a_range_of_metrics_is_one_query_a_month() {
+    let world = World::new().await;
+    let (alice, reader) = (world.user("alice").await, world.user("reader").await);
+    let claims = json!({ "scope": "metrics:read" }).to_string();
+    let token = token(&http(), &[("username", "reader"), ("claims", &claims)]).await;
+    let reader = User { token, ..reader };
+    for _ in 0..20 {
+        alice.login().await;
+    }
+    for (path, answers) in [("", 1), ("/daily", 365), ("/by-timespan", 365)] {
+        for month in 1..=12 {
+            world.wire.listen(&format!("2100-{month:02}"));
+        }
+        let query = format!("/metrics/sessions{path}?startDate=2100-01-01&endDate=2100-12-31");
+        let data = reader.call("GET", &query).await.ok()["data"].clone();
+        assert_eq!(data.as_array().map_or(1, Vec::len), answers);
+        for month in 1..=12 {
+            // In January the stream's rollup may write beside it.
+            let mut calls = world.wire.calls(&format!("2100-{month:02}"));
+            calls.retain(|call| call.operation == "Query");
+            assert_eq!(calls.len(), 1, "{path} in month {month}");
+            assert!(calls[0].units <= 1.0, "{} units", calls[0].units);
+        }
+    }
 }

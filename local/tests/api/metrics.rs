@@ -186,6 +186,33 @@ async fn days_are_those_of_the_reporting_time_zone() {
     );
 }
 
+/// Sessions that start in a day's first and last millisecond, and in those beside it.
+#[tokio::test]
+async fn days_of_23_and_25_hours_hold_their_sessions() {
+    let world = World::with(&[("REPORTING_TIME_ZONE", "Europe/Berlin")]).await;
+    let (alice, reader) = (world.user("alice").await, reader(&world).await);
+    for (day, before, after, first, last) in [
+        ("2030-03-31", "2030-03-30", "2030-04-01", "2030-03-30T23:00:00.000Z", "2030-03-31T21:59:59.999Z"),
+        ("2030-10-27", "2030-10-26", "2030-10-28", "2030-10-26T22:00:00.000Z", "2030-10-27T22:59:59.999Z"),
+    ] {
+        world.clock.set(first.parse::<chrono::DateTime<chrono::Utc>>().unwrap() - MS);
+        alice.login().await;
+        world.clock.advance(MS);
+        alice.login().await;
+        world.clock.set(last.parse().unwrap());
+        alice.login().await;
+        world.clock.advance(MS);
+        alice.login().await;
+        let range = format!("startDate={before}&endDate={after}");
+        settle(&reader, &range, "totalSessions", json!(4)).await;
+        let days = rows(&reader, "daily", &range).await;
+        let days: Vec<Value> = days.iter().map(|row| json!([row["date"], row["sessions"]])).collect();
+        assert_eq!(days, [json!([before, 1]), json!([day, 2]), json!([after, 1])]);
+        let data = totals(&reader, &format!("startDate={day}&endDate={day}")).await;
+        assert_eq!((&data["startDate"], &data["endDate"]), (&json!(first), &json!(last)));
+    }
+}
+
 #[tokio::test]
 async fn rows_of_another_time_zone_are_refused_and_not_mixed() {
     let world = World::new().await;

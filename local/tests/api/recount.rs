@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use local::recount::Recount;
-use shared::metrics::{MetricsStore, totals::Totals};
+use serde_json::json;
+use shared::metrics::{MetricsStore, Rollup, totals::Totals};
 
-use crate::support::{TIMEOUT, World};
+use crate::support::{TIMEOUT, World, unknown_id};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
@@ -42,7 +43,7 @@ async fn some_sessions(world: &World) {
     bob.end(&two).await.ok();
     world.clock.advance(TimeDelta::hours(20));
     alice.renewal(&one).await;
-    bob.renewal(&crate::support::unknown_id()).await;
+    bob.renewal(&unknown_id()).await;
     settle(world).await;
 }
 
@@ -95,6 +96,93 @@ async fn a_difference_is_told_and_mended_when_the_day_is_settled() {
     // Once more changes nothing, and the stream goes on where it was: the marks are kept.
     recount(&world).repair(day, |_| ()).await.unwrap();
     settle(&world).await;
+}
+
+/// Records of an older session come while the day's sessions are counted: what they change is not overwritten.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_that_a_rollup_overtakes_changes_nothing() {
+    let world = World::new().await;
+    some_sessions(&world).await;
+    world.clock.advance(TIMEOUT + TimeDelta::hours(48));
+    let day: NaiveDate = "2100-01-15".parse().unwrap();
+    damage(&world, "2100-01-15").await;
+    // Four reads of the day's rows, and then the transaction.
+    let hold = world.wire.hold("2100-01", 4);
+    let recount = recount(&world);
+    let repair = recount.repair(day, |_| ());
+    let overtake = async {
+        hold.reached().await;
+        assert_eq!(world.wire.calls("2100-01").last().unwrap().operation, "TransactWriteItems");
+        let start = "2100-01-15T12:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+        let record = json!({
+            "eventID": "1",
+            "eventName": "INSERT",
+            "awsRegion": "us-east-1",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_767_225_600,
+                "SequenceNumber": "100",
+                "SizeBytes": 1,
+                "NewImage": {
+                    "pk": { "S": "USER#carol" },
+                    "sk": { "S": "SESSION#0198c0de-0000-7000-8000-000000000001" },
+                    "state": { "S": "active" },
+                    "startTime": { "N": start.to_string() },
+                    "lastActiveTime": { "N": start.to_string() },
+                    "contentEngaged": { "BOOL": false },
+                    "purgeAt": { "N": "9999999999" },
+                },
+            },
+        });
+        // Whichever of the day's rows this shard writes to.
+        let event = json!({
+            "Records": [record],
+            "shardId": "shardId-late",
+            "window": { "start": "2100-01-15T00:00:00Z", "end": "2100-01-15T00:00:30Z" },
+            "state": {},
+            "isFinalInvokeForWindow": false,
+            "isWindowTerminatedEarly": false,
+        });
+        rollup::handle(world.parts::<Rollup>(), serde_json::from_value(event).unwrap()).await.unwrap();
+        hold.release();
+    };
+    let (outcome, ()) = futures_util::future::join(repair, overtake).await;
+    let cause = outcome.unwrap_err();
+    assert!(cause.to_string().contains("were written meanwhile: nothing was changed"), "{cause}");
+    let differences = recount.compare(|_| ()).await.unwrap();
+    let found = differences.iter().find(|difference| difference.day == day).unwrap();
+    assert_eq!((found.rows.sessions, found.sessions.sessions), (9 + 1, 2));
+}
+
+/// More than a page in each of the segments that are read side by side.
+#[tokio::test]
+async fn a_large_table_is_counted_whole() {
+    let world = World::new().await;
+    let text = |text: String| AttributeValue::S(text);
+    let number = |number: i64| AttributeValue::N(number.to_string());
+    let now = world.clock.now().timestamp_millis();
+    let put = |index: usize| {
+        let item = [
+            ("pk", text(format!("USER#{}", unknown_id()))),
+            ("sk", text(format!("SESSION#{}", unknown_id()))),
+            ("state", text("ended".to_owned())),
+            ("startTime", number(now - 1_000)),
+            ("lastActiveTime", number(now)),
+            ("endTime", number(now)),
+            ("contentEngaged", AttributeValue::Bool(index % 2 == 0)),
+            ("purgeAt", number(now / 1_000 + 100)),
+            ("userAgent", text("x".repeat(30_000))),
+        ];
+        world.put(item.map(|(name, value)| (name.to_owned(), value)).into())
+    };
+    for batch in (0..200).collect::<Vec<_>>().chunks(20) {
+        futures_util::future::join_all(batch.iter().map(|index| put(*index))).await;
+    }
+    settle(&world).await;
+    let read = std::cell::Cell::new(0);
+    world.clock.advance(TIMEOUT + TimeDelta::hours(48) + MS);
+    let day = world.clock.now().date_naive() - Days::new(2);
+    let counts = recount(&world).repair(day, |items| read.set(read.get() + items)).await.unwrap();
+    assert_eq!((counts.sessions, counts.engaged, counts.duration_ms, read.get()), (200, 100, 200_000, 200));
 }
 
 #[tokio::test]
