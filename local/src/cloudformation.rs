@@ -46,37 +46,122 @@ fn to_json(node: &Yaml) -> Result<Value> {
     })
 }
 
-/// What `Ref` stands for: the value of each parameter, the name of each resource.
-pub(crate) type References = BTreeMap<String, Value>;
+/// What the intrinsic functions of a template go by.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    /// What `Ref` stands for: the value of each parameter, the name of each resource.
+    pub(crate) references: BTreeMap<String, Value>,
+    /// The conditions that hold, and those that do not.
+    pub(crate) conditions: BTreeMap<String, bool>,
+}
 
-/// `value` without intrinsic functions. One that cannot be resolved here is an error that names it.
-pub(crate) fn resolve(value: &Value, references: &References) -> Result<Value> {
-    match value {
-        Value::Array(items) => items.iter().map(|item| resolve(item, references)).collect(),
-        Value::Object(entries) => match single(entries) {
-            Some(("Ref", argument)) => {
-                let name = argument.as_str().context("Ref takes a name")?;
-                references.get(name).cloned().with_context(|| format!("!Ref {name} names nothing"))
+impl Scope {
+    /// Works out the conditions of the template, each by those that it names.
+    pub(crate) fn with_conditions(
+        references: BTreeMap<String, Value>,
+        conditions: &BTreeMap<String, Value>,
+    ) -> Result<Self> {
+        let mut scope = Self { references, conditions: BTreeMap::new() };
+        // One that names another is worked out after it: at the latest in the last round.
+        for _ in conditions {
+            for (name, condition) in conditions {
+                if let Ok(holds) = scope.holds(condition) {
+                    scope.conditions.insert(name.clone(), holds);
+                }
             }
-            // An attribute of a resource stands as its own name: enough to tell which resource is meant.
-            Some(("Fn::GetAtt", argument)) => {
-                let parts: Vec<&str> =
-                    argument.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                Ok(json!(parts.join(".")))
-            }
-            Some((function, _)) if function.starts_with("Fn::") || function == "Condition" => {
-                bail!("{function} is not understood here")
-            }
-            _ => entries
-                .iter()
-                .map(|(key, value)| {
-                    Ok((key.clone(), resolve(value, references).with_context(|| format!("in {key}"))?))
-                })
-                .collect::<Result<Map<_, _>>>()
-                .map(Value::Object),
-        },
-        plain => Ok(plain.clone()),
+        }
+        for (name, condition) in conditions {
+            scope.holds(condition).with_context(|| format!("in condition {name}"))?;
+        }
+        Ok(scope)
     }
+
+    fn holds(&self, condition: &Value) -> Result<bool> {
+        let (function, argument) =
+            condition.as_object().and_then(single).context("a condition is one function")?;
+        if function == "Condition" {
+            let name = argument.as_str().context("Condition takes a name")?;
+            return self
+                .conditions
+                .get(name)
+                .copied()
+                .with_context(|| format!("there is no condition {name}"));
+        }
+        let arguments = argument.as_array().with_context(|| format!("{function} takes a list"))?;
+        let each = || arguments.iter().map(|argument| self.holds(argument)).collect::<Result<Vec<_>>>();
+        match (function, arguments.as_slice()) {
+            ("Fn::Equals", [one, other]) => {
+                Ok(text_of(&self.resolve(one)?) == text_of(&self.resolve(other)?))
+            }
+            ("Fn::Not", [_]) => Ok(!each()?[0]),
+            ("Fn::And", _) => Ok(each()?.into_iter().all(|holds| holds)),
+            ("Fn::Or", _) => Ok(each()?.into_iter().any(|holds| holds)),
+            _ => bail!("{function} is not understood here"),
+        }
+    }
+
+    /// `value` without intrinsic functions. One that cannot be resolved here is an error that names it.
+    pub(crate) fn resolve(&self, value: &Value) -> Result<Value> {
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
+            Value::Object(entries) => match single(entries) {
+                Some(("Ref", argument)) => {
+                    let name = argument.as_str().context("Ref takes a name")?;
+                    self.references.get(name).cloned().with_context(|| format!("!Ref {name} names nothing"))
+                }
+                // An attribute of a resource stands as its own name: enough to tell which resource is meant.
+                Some(("Fn::GetAtt", argument)) => {
+                    let parts: Vec<&str> =
+                        argument.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                    Ok(json!(parts.join(".")))
+                }
+                Some(("Fn::Sub", Value::String(text))) => Ok(json!(self.substitute(text)?)),
+                Some(("Fn::If", argument)) => {
+                    let Some([Value::String(name), then, otherwise]) = argument.as_array().map(Vec::as_slice)
+                    else {
+                        bail!("Fn::If takes a condition and two values")
+                    };
+                    let holds = self.conditions.get(name);
+                    let holds = holds.with_context(|| format!("there is no condition {name}"))?;
+                    self.resolve(if *holds { then } else { otherwise })
+                }
+                Some((function, _)) if function.starts_with("Fn::") || function == "Condition" => {
+                    bail!("{function} is not understood here")
+                }
+                _ => entries
+                    .iter()
+                    .map(|(key, value)| {
+                        Ok((key.clone(), self.resolve(value).with_context(|| format!("in {key}"))?))
+                    })
+                    .collect::<Result<Map<_, _>>>()
+                    .map(Value::Object),
+            },
+            plain => Ok(plain.clone()),
+        }
+    }
+}
+
+impl Scope {
+    /// `text` with what the names in it stand for, as `Ref` or `GetAtt` would.
+    fn substitute(&self, text: &str) -> Result<String> {
+        let mut parts = text.split("${");
+        let mut whole = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once('}').context("Fn::Sub: a brace is not closed")?;
+            let value = match name.split_once('.') {
+                Some(_) => name.to_owned(),
+                None => text_of(&self.resolve(&json!({ "Ref": name }))?),
+            };
+            whole.push_str(&value);
+            whole.push_str(rest);
+        }
+        Ok(whole)
+    }
+}
+
+/// A value as a parameter or a variable has it: numbers as their digits.
+pub(crate) fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn single(entries: &Map<String, Value>) -> Option<(&str, &Value)> {
@@ -103,14 +188,34 @@ mod tests {
 
     #[test]
     fn references_are_resolved_and_the_rest_is_an_error_that_names_it() {
-        let references = References::from([("X".to_owned(), json!([1, 2]))]);
-        let resolved = resolve(&json!({ "a": { "Ref": "X" } }), &references).unwrap();
-        assert_eq!(resolved, json!({ "a": [1, 2] }));
+        let references = BTreeMap::from([("X".to_owned(), json!([1, 2]))]);
+        let scope = Scope { references, ..Scope::default() };
+        assert_eq!(scope.resolve(&json!({ "a": { "Ref": "X" } })).unwrap(), json!({ "a": [1, 2] }));
+        let substituted = scope.resolve(&json!({ "Fn::Sub": "${T.Arn}/x/${X}!" })).unwrap();
+        assert_eq!(substituted, json!("T.Arn/x/[1,2]!"));
         for (value, expected) in [
             (json!({ "a": { "Ref": "Y" } }), "in a: !Ref Y names nothing"),
-            (json!({ "a": { "Fn::Sub": "x" } }), "in a: Fn::Sub is not understood here"),
+            (json!({ "a": { "Fn::Select": [0, "x"] } }), "in a: Fn::Select is not understood here"),
+            (json!({ "Fn::If": ["C", 1, 2] }), "there is no condition C"),
         ] {
-            assert_eq!(format!("{:#}", resolve(&value, &references).unwrap_err()), expected);
+            assert_eq!(format!("{:#}", scope.resolve(&value).unwrap_err()), expected);
         }
+    }
+
+    #[test]
+    fn conditions_choose() {
+        let conditions = parse(
+            "A: !And [!Condition Z, !Not [!Equals [!Ref N, 1]]]\nB: !Or [!Condition A, !Equals [x, y]]\nZ: !Equals [!Ref N, '0']",
+        );
+        let conditions: BTreeMap<String, Value> = serde_json::from_value(conditions.unwrap()).unwrap();
+        for (number, expected) in [(0, [true, true, true]), (1, [false, false, false])] {
+            let references = BTreeMap::from([("N".to_owned(), json!(number))]);
+            let scope = Scope::with_conditions(references, &conditions).unwrap();
+            assert_eq!(scope.conditions.values().copied().collect::<Vec<_>>(), expected);
+            let chosen = scope.resolve(&json!({ "Fn::If": ["B", "then", { "Ref": "N" }] })).unwrap();
+            assert_eq!(chosen, if number == 0 { json!("then") } else { json!(1) });
+        }
+        let circle = BTreeMap::from([("A".to_owned(), json!({ "Condition": "A" }))]);
+        Scope::with_conditions(BTreeMap::new(), &circle).unwrap_err();
     }
 }

@@ -10,6 +10,7 @@ mod gateway;
 mod host;
 mod identity;
 mod keys;
+pub mod permissions;
 mod pump;
 pub mod recount;
 mod tables;
@@ -220,10 +221,11 @@ fn functions(
 ) -> Result<(Vec<Endpoint>, HashMap<String, StreamHandler>)> {
     let (mut endpoints, mut readers) = (Vec::new(), HashMap::new());
     for function in &template.functions {
-        let template::Function { logical_id, crate_name, environment, routes } = function;
+        let template::Function { logical_id, crate_name, environment, routes, permissions } = function;
         let place = || format!("function {logical_id}");
         let variable = |name: &str| environment.get(name).cloned();
-        let parts = Parts { environment: Environment::new(&variable), client, clock };
+        let client = permissions.guard(client);
+        let parts = Parts { environment: Environment::new(&variable), client: &client, clock };
         match functions::function(crate_name, &parts).with_context(place)? {
             Some(Function::Endpoint(handler)) => {
                 let endpoint = |route: &template::Route| Endpoint {

@@ -14,7 +14,10 @@ use serde::{
 };
 use serde_json::{Value, json};
 
-use crate::cloudformation::{self, References};
+use crate::{
+    cloudformation::{self, Scope, text_of},
+    permissions::Permissions,
+};
 
 /// The deployment that the template describes, with parameters and references resolved.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// The routes that invoke it.
     pub routes: Vec<Route>,
+    /// What it may do with the tables.
+    pub permissions: Permissions,
 }
 
 /// A route of the API.
@@ -74,6 +79,12 @@ pub struct Api {
     pub cors_configuration: Cors,
     /// Who may call it.
     auth: Auth,
+    #[serde(default)]
+    route_settings: BTreeMap<String, IgnoredAny>,
+    #[serde(rename = "DefaultRouteSettings")]
+    _default_route_settings: Option<IgnoredAny>,
+    #[serde(rename = "AccessLogSettings")]
+    _access_log_settings: Option<IgnoredAny>,
     #[serde(default, rename = "FailOnWarnings")]
     _fail_on_warnings: bool,
 }
@@ -140,6 +151,10 @@ pub struct TableDefinition {
     pub time_to_live_specification: Option<TimeToLive>,
     pub stream_specification: Option<Stream>,
     pub billing_mode: String,
+    #[serde(rename = "DeletionProtectionEnabled")]
+    _deletion_protection_enabled: Option<IgnoredAny>,
+    #[serde(rename = "PointInTimeRecoverySpecification")]
+    _point_in_time_recovery_specification: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -195,6 +210,10 @@ struct Document {
     parameters: BTreeMap<String, Parameter>,
     globals: Globals,
     resources: BTreeMap<String, Resource>,
+    #[serde(default)]
+    conditions: BTreeMap<String, Value>,
+    #[serde(rename = "Rules")]
+    _rules: Option<IgnoredAny>,
     #[serde(rename = "AWSTemplateFormatVersion")]
     _version: IgnoredAny,
     #[serde(rename = "Transform")]
@@ -234,7 +253,9 @@ struct Environment {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Resource {
     r#type: String,
+    #[serde(default)]
     properties: Value,
+    condition: Option<String>,
     #[serde(rename = "Metadata")]
     _metadata: Option<IgnoredAny>,
     #[serde(rename = "DeletionPolicy")]
@@ -247,8 +268,8 @@ struct Resource {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct FunctionProperties {
     code_uri: String,
-    #[serde(rename = "Policies")]
-    _policies: Option<IgnoredAny>,
+    #[serde(default)]
+    policies: Vec<Value>,
     #[serde(default)]
     environment: Environment,
     #[serde(default)]
@@ -288,6 +309,8 @@ struct EventSourceMapping {
     parallelization_factor: u32,
     #[serde(rename = "MaximumBatchingWindowInSeconds")]
     _maximum_batching_window_in_seconds: Option<u32>,
+    #[serde(rename = "DestinationConfig")]
+    _destination_config: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -302,8 +325,17 @@ const FUNCTION: &str = "AWS::Serverless::Function";
 const API: &str = "AWS::Serverless::HttpApi";
 const TABLE: &str = "AWS::DynamoDB::Table";
 const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
-/// Resources that change nothing about what the API does.
-const BESIDE: [&str; 1] = ["AWS::CloudWatch::Alarm"];
+/// Resources that change nothing about what the API does here.
+const BESIDE: [&str; 8] = [
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Cognito::UserPool",
+    "AWS::Cognito::UserPoolClient",
+    "AWS::Cognito::UserPoolDomain",
+    "AWS::Cognito::UserPoolGroup",
+    "AWS::Logs::LogGroup",
+    "AWS::SQS::Queue",
+];
 
 impl Template {
     /// Reads the template at `path`. `overrides` gives the environment variables of the functions that are not as
@@ -328,32 +360,40 @@ impl Template {
             all
         };
         let names = table_names(&document, &overrides);
-        let mut references: References = names.iter().map(|(id, name)| (id.clone(), json!(name))).collect();
+        let mut references: BTreeMap<String, Value> =
+            names.iter().map(|(id, name)| (id.clone(), json!(name))).collect();
+        references.insert("AWS::StackName".to_owned(), json!("local"));
         for (name, parameter) in &document.parameters {
             references.insert(name.clone(), parameter_value(parameter));
         }
         for id in document.resources.keys() {
             references.entry(id.clone()).or_insert_with(|| json!(id));
         }
+        let scope = Scope::with_conditions(references, &document.conditions)?;
 
         let (mut functions, mut tables, mut apis, mut streams) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (logical_id, resource) in &document.resources {
             let place = || format!("in resource {logical_id}");
+            if let Some(name) = &resource.condition
+                && !*scope.conditions.get(name).with_context(|| format!("there is no condition {name}"))?
+            {
+                continue;
+            }
             match resource.r#type.as_str() {
                 FUNCTION => {
                     let properties: FunctionProperties = read(&resource.properties).with_context(place)?;
                     functions.push((logical_id.clone(), properties));
                 }
-                API => apis.push(resolved::<Api>(&resource.properties, &references).with_context(place)?),
+                API => apis.push(resolved::<Api>(&resource.properties, &scope).with_context(place)?),
                 TABLE => tables.push(Table {
                     logical_id: logical_id.clone(),
                     name: names[logical_id].clone(),
-                    definition: resolved(&resource.properties, &references).with_context(place)?,
+                    definition: resolved(&resource.properties, &scope).with_context(place)?,
                 }),
                 MAPPING => {
                     let mapping: EventSourceMapping =
-                        resolved(&resource.properties, &references).with_context(place)?;
+                        resolved(&resource.properties, &scope).with_context(place)?;
                     streams.push(mapping.read().with_context(place)?);
                 }
                 other if BESIDE.contains(&other) => {}
@@ -371,8 +411,7 @@ impl Template {
                 let place = format!("in function {logical_id}");
                 let mut environment = BTreeMap::new();
                 for (name, value) in variables(properties.environment) {
-                    let value =
-                        cloudformation::resolve(&value, &references).with_context(|| place.clone())?;
+                    let value = scope.resolve(&value).with_context(|| place.clone())?;
                     environment.insert(name.clone(), overrides(&name).unwrap_or_else(|| text_of(&value)));
                 }
                 let crate_name = properties
@@ -386,13 +425,17 @@ impl Template {
                     .events
                     .iter()
                     .map(|(name, event)| {
-                        api.route(event, &references).with_context(|| format!("{place}, event {name}"))
+                        api.route(event, &scope).with_context(|| format!("{place}, event {name}"))
                     })
                     .collect::<Result<_>>()?;
-                Ok(Function { logical_id, crate_name, environment, routes })
+                let policies = scope.resolve(&json!(properties.policies)).with_context(|| place.clone())?;
+                let permissions =
+                    Permissions::read(&logical_id, policies, |table| names.get(table).cloned())?;
+                Ok(Function { logical_id, crate_name, environment, routes, permissions })
             })
             .collect::<Result<Vec<_>>>()?;
         check_routes(&functions)?;
+        api.check_settings(&functions)?;
         Ok(Self { functions, tables, api, streams })
     }
 }
@@ -466,9 +509,22 @@ impl Api {
         Ok(())
     }
 
-    fn route(&self, event: &Event, references: &References) -> Result<Route> {
+    /// API Gateway refuses settings of a route that there is not.
+    fn check_settings(&self, functions: &[Function]) -> Result<()> {
+        let routes: Vec<String> = functions
+            .iter()
+            .flat_map(|function| &function.routes)
+            .map(|route| format!("{} {}", route.method, route.path))
+            .collect();
+        for name in self.route_settings.keys() {
+            ensure!(routes.contains(name), "RouteSettings: there is no route {name}");
+        }
+        Ok(())
+    }
+
+    fn route(&self, event: &Event, scope: &Scope) -> Result<Route> {
         ensure!(event.r#type == "HttpApi", "the event type {} is not understood here", event.r#type);
-        let event: HttpApiEvent = resolved(&event.properties, references)?;
+        let event: HttpApiEvent = resolved(&event.properties, scope)?;
         ensure!(
             ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&event.method.as_str()),
             "the method {} is not understood here",
@@ -522,14 +578,10 @@ fn parameter_value(parameter: &Parameter) -> Value {
     }
 }
 
-fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 fn read<T: DeserializeOwned>(value: &Value) -> Result<T> {
     Ok(T::deserialize(value)?)
 }
 
-fn resolved<T: DeserializeOwned>(value: &Value, references: &References) -> Result<T> {
-    read(&cloudformation::resolve(value, references)?)
+fn resolved<T: DeserializeOwned>(value: &Value, scope: &Scope) -> Result<T> {
+    read(&scope.resolve(value)?)
 }

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::{
     clock::Clock,
+    counters::CountRetries,
     id::UserId,
     session::{Lifetimes, Moment},
     store::{RetryConflicts, Store},
@@ -188,6 +189,7 @@ pub fn client_config(http_client: SharedHttpClient) -> aws_sdk_dynamodb::config:
         .timeout_config(timeouts)
         .retry_config(retries)
         .retry_classifier(RetryConflicts)
+        .interceptor(CountRetries)
 }
 
 /// The client of a deployed function: region, credentials and (for `sam local invoke`) the endpoint come from

@@ -6,6 +6,7 @@ pub mod caller;
 mod chain;
 pub mod clock;
 mod connection;
+pub mod counters;
 pub mod error;
 pub mod id;
 pub mod input;

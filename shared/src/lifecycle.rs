@@ -6,6 +6,7 @@
 use crate::{
     app::App,
     chain::{self, Walk},
+    counters::Event,
     error::ApiError,
     id::{SessionId, UserId},
     session::{ClientInfo, Pointer, Session, Standing},
@@ -80,6 +81,7 @@ pub async fn heartbeat(
     };
     walk.arrive(Pointer { to: walk.at, purge_at: kept_until }).await;
     log_own_start(app, user, &walk);
+    Event::Heartbeat.count();
     tracing::debug!(session_id = %walk.at, user = app.log_name(user), "heartbeat");
     Ok(if walk.at == id { Heartbeat::Active } else { Heartbeat::Renewed(walk.at) })
 }
@@ -112,6 +114,9 @@ pub async fn set_engaged(
         }
     }
     log_own_start(app, user, &walk);
+    if engaged {
+        Event::SessionEngaged.count();
+    }
     tracing::info!(session_id = %walk.at, user = app.log_name(user), engaged, "session engaged");
     Ok(walk.at)
 }
@@ -209,13 +214,20 @@ async fn end_one(app: &App, user: &UserId, walk: &mut Walk<'_>) -> Result<Ending
     let id = walk.at;
     loop {
         let mut outcome = app.store.end(user, id, &walk.moment).await?;
+        let mut expired = false;
         if let Write::Refused(Some(record)) = &outcome
-            && let Standing::Live | Standing::Expired = record.standing(&walk.moment)
+            && let standing @ (Standing::Live | Standing::Expired) = record.standing(&walk.moment)
         {
+            expired = standing == Standing::Expired;
             outcome = app.store.end_as_of_last_activity(user, id, &walk.moment).await?;
         }
         let record = match outcome {
-            Write::Done => return Ok(ended(app, user, id)),
+            Write::Done => {
+                if expired {
+                    log_expiry(app, user, id);
+                }
+                return Ok(ended(app, user, id));
+            }
             Write::Refused(None) => return Ok(Ending::Unknown),
             Write::Refused(Some(record)) => record,
         };
@@ -229,6 +241,7 @@ async fn end_one(app: &App, user: &UserId, walk: &mut Walk<'_>) -> Result<Ending
 }
 
 fn ended(app: &App, user: &UserId, id: SessionId) -> Ending {
+    Event::SessionEnded.count();
     tracing::info!(session_id = %id, user = app.log_name(user), "session ended");
     Ending::Ended
 }
@@ -239,12 +252,18 @@ fn log_own_start(app: &App, user: &UserId, walk: &Walk<'_>) {
     }
 }
 
+fn log_expiry(app: &App, user: &UserId, id: SessionId) {
+    Event::SessionExpired.count();
+    tracing::info!(session_id = %id, user = app.log_name(user), "session expired");
+}
+
 fn log_start(app: &App, user: &UserId, session: &Session) {
-    let user = app.log_name(user);
     if let Some(old) = session.renewed_from {
-        tracing::info!(session_id = %old, user, "session expired");
-        tracing::info!(session_id = %session.id, renewed_from = %old, user, "session renewed");
+        log_expiry(app, user, old);
+        Event::SessionRenewed.count();
+        tracing::info!(session_id = %session.id, renewed_from = %old, user = app.log_name(user), "session renewed");
     } else {
-        tracing::info!(session_id = %session.id, user, "session started");
+        Event::SessionStarted.count();
+        tracing::info!(session_id = %session.id, user = app.log_name(user), "session started");
     }
 }

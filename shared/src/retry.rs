@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::store::StoreError;
+use crate::{counters::Event, store::StoreError};
 
 const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -44,6 +44,10 @@ impl Retries {
         if self.made >= TRIES || self.started.elapsed() >= BUDGET {
             return Err(cause);
         }
+        if matches!(cause, StoreError::Conflict(_)) {
+            Event::Conflict.count();
+        }
+        Event::Retry.count();
         tracing::debug!(%cause, tries = self.made, "trying again");
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Start-up of a deployed function: logging, settings, an open connection, then requests.
 
-use std::{convert::Infallible, env, sync::Arc};
+use std::{convert::Infallible, env, io, sync::Arc};
 
 use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
 use lambda_runtime::LambdaEvent;
@@ -11,6 +11,7 @@ use crate::{
     app::{self, Environment, FromEnvironment},
     clock::Clock,
     connection::Connection,
+    counters::Counters,
     error::ApiError,
     logging,
 };
@@ -22,11 +23,15 @@ where
     F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync,
     R: Future<Output = Result<Response<Body>, ApiError>> + Send,
 {
-    let app = Arc::new(start::<A>().await?);
+    let (app, counters) = start::<A>().await?;
     lambda_http::run(service_fn(move |request: Request| {
         let span = tracing::info_span!("request", request_id = request.lambda_context().request_id);
         let answer = answer(handle, Arc::clone(&app), request).instrument(span);
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move {
+            let answer = answer.await;
+            counters.write(io::stdout());
+            Ok::<_, Infallible>(answer)
+        }
     }))
     .await
 }
@@ -40,23 +45,29 @@ where
     E: DeserializeOwned + Send,
     O: Serialize + Send,
 {
-    let app = Arc::new(start::<A>().await?);
+    let (app, counters) = start::<A>().await?;
     lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<E>| {
         let span = tracing::info_span!("request", request_id = event.context.request_id);
-        handle(Arc::clone(&app), event.payload).instrument(span)
+        let outcome = handle(Arc::clone(&app), event.payload).instrument(span);
+        async move {
+            let outcome = outcome.await;
+            counters.write(io::stdout());
+            outcome
+        }
     }))
     .await
 }
 
-async fn start<A: FromEnvironment>() -> Result<A, Error> {
+async fn start<A: FromEnvironment>() -> Result<(Arc<A>, Counters), Error> {
     logging::start(logging::Format::Json)?;
+    let counters = Counters::start()?;
     let connection = Connection::new()?;
     let client = app::client_from_environment(connection.http_client()).await;
     let parts =
         A::from_environment(&Environment::new(&|name| env::var(name).ok()), client.clone(), Clock::system())?;
     // Opened during init, where Lambda gives a whole CPU: the TLS handshake is most of a cold start.
     connection.open(&client).await;
-    Ok(parts)
+    Ok((Arc::new(parts), counters))
 }
 
 /// What `handle` answers, its error included: the same on Lambda and in the local server.

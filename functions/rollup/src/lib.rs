@@ -10,7 +10,10 @@ use aws_lambda_events::event::dynamodb::{EventRecord, TimeWindowEvent};
 use chrono::NaiveDate;
 use lambda_runtime::Error;
 use serde::Serialize;
-use shared::metrics::{Rollup, change::Change, totals::day_of_session};
+use shared::{
+    counters::Event,
+    metrics::{Rollup, change::Change, totals::day_of_session},
+};
 
 /// What Lambda wants of a function with a tumbling window. Nothing is kept in the window.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,6 +49,7 @@ pub async fn handle(rollup: Arc<Rollup>, event: TimeWindowEvent) -> Result<Reply
 /// A record that cannot be decoded will never be, so it alone is left out.
 fn decode(record: &EventRecord) -> Option<Change> {
     Change::of(record).unwrap_or_else(|cause| {
+        Event::RecordSkipped.count();
         tracing::error!(%cause, event_id = record.event_id, "a stream record is skipped");
         None
     })

@@ -189,14 +189,17 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ),
         (
             "Type: AWS::DynamoDB::Table",
-            "Type: AWS::SQS::Queue",
-            "AWS::SQS::Queue, which is not understood here",
+            "Type: AWS::SNS::Topic",
+            "AWS::SNS::Topic, which is not understood here",
         ),
         ("Type: HttpApi", "Type: Schedule", "the event type Schedule is not understood here"),
         ("$request.header.Authorization", "$request.querystring.token", "the identity source"),
         ("MaxAge: 600", "AllowCredentials: true", "unknown field `AllowCredentials`"),
         ("!Ref SessionsTable", "!Ref Sessions", "!Ref Sessions names nothing"),
-        ("!Ref SessionsTable", "!Sub '${SessionsTable}'", "Fn::Sub is not understood here"),
+        ("!Ref SessionsTable", "!Sub '${Sessions}'", "!Ref Sessions names nothing"),
+        ("!Ref SessionsTable", "!Select [0, [x]]", "Fn::Select is not understood here"),
+        ("GET /metrics/sessions:", "GET /metrics:", "RouteSettings: there is no route GET /metrics"),
+        ("Effect: Allow", "Effect: Deny", "the policies of ContentEngaged are not understood here"),
         ("DefaultAuthorizer: Jwt", "DefaultAuthorizer: Other", "there is no authorizer Other"),
         ("Path: /auth/logout", "Path: /auth/login", "POST /auth/login cannot be told from POST /auth/login"),
         (
@@ -206,8 +209,8 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ),
         ("Path: /auth/logout", "Path: /auth/{logout", "the path /auth/{logout is not understood here"),
         ("Path: /auth/login", "Path: /oauth2/token", "the path /oauth2/token is not understood here"),
-        ("    DeletionPolicy: Retain", "    Condition: Never", "unknown field `Condition`"),
-        ("Outputs:", "Conditions:", "unknown field `Conditions`"),
+        ("Condition: UsesCognito", "Condition: Never", "there is no condition Never"),
+        ("Outputs:", "Mappings:", "unknown field `Mappings`"),
         ("Resources:", "Resources: [", "not YAML"),
     ] {
         assert!(template.contains(from), "{from}");

@@ -14,6 +14,7 @@ mod frontend;
 mod gateway;
 mod metrics;
 mod model;
+mod permissions;
 mod program;
 mod races;
 mod recount;

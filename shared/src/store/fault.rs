@@ -13,6 +13,7 @@ use aws_smithy_types::retry::ErrorKind;
 use thiserror::Error;
 
 use super::item::Malformed;
+use crate::counters::Event;
 
 /// Why an access failed although nothing was wrong with the request. Names the cause, for the log.
 #[derive(Debug, Error)]
@@ -93,6 +94,7 @@ impl ClassifyRetry for RetryConflicts {
                 || matches!(error.downcast_ref(), Some(PutItemError::TransactionConflictException(_)))
         });
         if met_transaction {
+            Event::Conflict.count();
             RetryAction::retryable_error(ErrorKind::ThrottlingError)
         } else {
             RetryAction::NoActionIndicated

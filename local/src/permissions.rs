@@ -1,0 +1,172 @@
+//! What the template lets each function do with which table or index. The local server refuses the rest, as IAM would:
+//! a permission that is missing shows here, and not after a deployment.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{
+        ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef,
+    },
+    error::BoxError,
+    operation::{
+        batch_get_item::BatchGetItemInput, get_item::GetItemInput, put_item::PutItemInput, query::QueryInput,
+        transact_write_items::TransactWriteItemsInput, update_item::UpdateItemInput,
+    },
+    types::TransactWriteItem,
+};
+use aws_smithy_runtime_api::client::interceptors::context::Input;
+use serde::Deserialize;
+
+/// An action on a table or an index: `dynamodb:Query` on `SessionsTable/index/active`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Access {
+    /// The action, as IAM has it.
+    pub action: String,
+    /// The table's name, and `/index/` and the index's if that is meant.
+    pub resource: String,
+}
+
+impl Access {
+    fn new(operation: &str, table: Option<&str>, index: Option<&str>) -> Self {
+        let table = table.unwrap_or_default();
+        let resource = index.map_or_else(|| table.to_owned(), |index| format!("{table}/index/{index}"));
+        Self { action: format!("dynamodb:{operation}"), resource }
+    }
+}
+
+/// What one function may do, and what it has done.
+#[derive(Clone, Debug)]
+pub struct Permissions {
+    /// The function's id in the template.
+    pub function: String,
+    /// What the template's statements say.
+    pub granted: BTreeSet<Access>,
+    used: Arc<Mutex<BTreeSet<Access>>>,
+}
+
+/// A policy, as far as it is understood here. Another effect or a condition is an error.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Policy {
+    statement: Vec<Statement>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Statement {
+    effect: Effect,
+    action: OneOrMore,
+    resource: String,
+}
+
+#[derive(Deserialize)]
+enum Effect {
+    Allow,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl Permissions {
+    /// Reads the policies of a function, whose references are resolved. `table` gives the name of a table by its id.
+    pub(crate) fn read(
+        function: &str,
+        policies: serde_json::Value,
+        table: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let policies: Vec<Policy> = serde_json::from_value(policies)
+            .with_context(|| format!("the policies of {function} are not understood here"))?;
+        let mut granted = BTreeSet::new();
+        for Statement { effect: Effect::Allow, action, resource } in
+            policies.into_iter().flat_map(|policy| policy.statement)
+        {
+            // `T.Arn`, or `T.Arn/index/active`.
+            let Some((id, rest)) = resource.split_once(".Arn") else { continue };
+            let Some(name) = table(id).filter(|_| rest.is_empty() || rest.starts_with("/index/")) else {
+                // A stream, which the event source mapping reads, or a queue.
+                continue;
+            };
+            let actions = match action {
+                OneOrMore::One(action) => vec![action],
+                OneOrMore::More(actions) => actions,
+            };
+            granted.extend(
+                actions.into_iter().map(|action| Access { action, resource: format!("{name}{rest}") }),
+            );
+        }
+        Ok(Self { function: function.to_owned(), granted, used: Arc::default() })
+    }
+
+    /// `client` with these permissions and no more.
+    pub(crate) fn guard(&self, client: &Client) -> Client {
+        Client::from_conf(client.config().to_builder().interceptor(self.clone()).build())
+    }
+
+    /// What the function has done so far.
+    #[must_use]
+    pub fn used(&self) -> BTreeSet<Access> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Intercept for Permissions {
+    fn name(&self) -> &'static str {
+        "permissions"
+    }
+
+    fn read_before_serialization(
+        &self,
+        context: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let wanted = accesses(context.input()).ok_or("an operation that is not understood here")?;
+        for access in wanted {
+            if !self.granted.contains(&access) {
+                let Self { function, .. } = self;
+                let Access { action, resource } = access;
+                return Err(format!("the template does not let {function} do {action} on {resource}").into());
+            }
+            self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(access);
+        }
+        Ok(())
+    }
+}
+
+/// The permissions that an operation takes; a transaction takes those of its parts.
+fn accesses(input: &Input) -> Option<Vec<Access>> {
+    if let Some(input) = input.downcast_ref::<UpdateItemInput>() {
+        return Some(vec![Access::new("UpdateItem", input.table_name(), None)]);
+    }
+    if let Some(input) = input.downcast_ref::<PutItemInput>() {
+        return Some(vec![Access::new("PutItem", input.table_name(), None)]);
+    }
+    if let Some(input) = input.downcast_ref::<GetItemInput>() {
+        return Some(vec![Access::new("GetItem", input.table_name(), None)]);
+    }
+    if let Some(input) = input.downcast_ref::<QueryInput>() {
+        return Some(vec![Access::new("Query", input.table_name(), input.index_name())]);
+    }
+    if let Some(input) = input.downcast_ref::<BatchGetItemInput>() {
+        let tables = input.request_items()?.keys();
+        return Some(tables.map(|table| Access::new("BatchGetItem", Some(table), None)).collect());
+    }
+    let input = input.downcast_ref::<TransactWriteItemsInput>()?;
+    input.transact_items().iter().map(part).collect()
+}
+
+fn part(item: &TransactWriteItem) -> Option<Access> {
+    if let Some(update) = item.update() {
+        return Some(Access::new("UpdateItem", Some(update.table_name()), None));
+    }
+    item.put().map(|put| Access::new("PutItem", Some(put.table_name()), None))
+}

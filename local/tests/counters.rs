@@ -1,0 +1,76 @@
+//! What the functions count of themselves, and the line that CloudWatch makes metrics of. A test binary of its own: a
+//! process has one set of counters.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use chrono::DateTime;
+use local::{Options, Server};
+use reqwest::Client;
+use serde_json::{Value, json};
+use shared::{clock::Clock, counters::Counters};
+
+#[tokio::test]
+async fn each_event_in_a_sessions_life_is_counted_once() {
+    let counters = Counters::start().unwrap();
+    let now = Arc::new(AtomicI64::new(4_103_697_600_000));
+    let time = Arc::clone(&now);
+    let clock = Clock::from_fn(move || DateTime::from_timestamp_millis(time.load(Ordering::SeqCst)).unwrap());
+    let server = Server::start(Options { clock, ..Options::default() }).await.unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = Client::new();
+    let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
+    let answer = http.post(format!("{}/oauth2/token", server.url)).form(&form).send().await.unwrap();
+    let token = answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
+    let call = async |method: &str, path: String, body: Value| -> Value {
+        let request = http.request(method.parse().unwrap(), format!("{}{path}", server.url));
+        request.bearer_auth(&token).json(&body).send().await.unwrap().json().await.unwrap()
+    };
+    let heartbeat = async |id: &str| call("POST", format!("/user-sessions/heartbeat/{id}"), json!({})).await;
+
+    let one = call("POST", "/auth/login".to_owned(), json!({})).await["body"]["sessionId"].clone();
+    let one = one.as_str().unwrap();
+    for _ in 0..3 {
+        now.fetch_add(1_000, Ordering::SeqCst);
+        heartbeat(one).await;
+    }
+    now.fetch_add(3_600_001, Ordering::SeqCst);
+    let two = heartbeat(one).await["sessionId"].as_str().unwrap().to_owned();
+    call("PATCH", format!("/user-sessions/{two}/content-engaged"), json!({ "engaged": true })).await;
+    call("PATCH", format!("/user-sessions/{two}/content-engaged"), json!({ "engaged": false })).await;
+    call("POST", format!("/user-sessions/end/{two}"), json!({})).await;
+    call("POST", format!("/user-sessions/end/{two}"), json!({})).await;
+    heartbeat(&two).await;
+    let three = call("POST", "/auth/login".to_owned(), json!({})).await["body"]["sessionId"].clone();
+    now.fetch_add(3_600_001, Ordering::SeqCst);
+    call("POST", format!("/user-sessions/end/{}", three.as_str().unwrap()), json!({})).await;
+
+    let mut lines = Vec::new();
+    counters.write(&mut lines);
+    let lines = String::from_utf8(lines).unwrap();
+    let mut line: Value = serde_json::from_str(lines.trim_end()).unwrap();
+    let described = line.as_object_mut().unwrap().remove("_aws").unwrap();
+    let expected = json!({
+        "Service": "user-sessions",
+        "SessionsStarted": 2,
+        "SessionsRenewed": 1,
+        "SessionsExpired": 2,
+        "SessionsEngaged": 1,
+        "SessionsEnded": 2,
+        "Heartbeats": 4,
+    });
+    assert_eq!(line, expected);
+    let metrics = &described["CloudWatchMetrics"][0];
+    assert_eq!(
+        (&metrics["Namespace"], &metrics["Dimensions"]),
+        (&json!("UserSessions"), &json!([["Service"]]))
+    );
+    assert_eq!(metrics["Metrics"].as_array().unwrap().len(), 6);
+    assert!(described["Timestamp"].as_i64().unwrap() > 1_700_000_000_000);
+
+    let mut nothing = Vec::new();
+    counters.write(&mut nothing);
+    assert_eq!(String::from_utf8(nothing).unwrap(), "", "what was written is not written again");
+}
