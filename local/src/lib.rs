@@ -15,6 +15,7 @@ mod pump;
 pub mod recount;
 mod tables;
 pub mod template;
+pub mod user;
 
 use std::{
     collections::HashMap,
@@ -173,6 +174,14 @@ impl Storage {
         let client = engine::client(&url, options.http_client.clone()).await;
         tables::find_used(&client, &template).await?;
         Ok(Self { client, template, _engine: engine })
+    }
+
+    /// The name of the sessions table: the one whose stream is read.
+    pub fn sessions_table(&self) -> Result<String> {
+        let id =
+            &self.template.streams.first().context("the template has no function that reads a stream")?.table;
+        let table = self.template.tables.iter().find(|table| table.logical_id == *id);
+        Ok(table.with_context(|| format!("there is no table {id}"))?.name.clone())
     }
 }
 

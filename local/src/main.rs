@@ -1,14 +1,15 @@
 //! `cargo run`: the local server.
 
-use std::{collections::HashMap, env, path::PathBuf};
+use std::{collections::HashMap, env, io, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use local::{
     AUDIENCE, Options, Provider, Server, Storage,
     recount::{Difference, Recount},
+    user::{Erased, UserItems},
 };
 use reqwest::Url;
 use shared::{logging, metrics::calendar::Range};
@@ -59,6 +60,22 @@ enum Command {
         #[arg(long, requires = "repair")]
         day: Option<NaiveDate>,
     },
+    /// Write all that is stored of a user, one JSON object a line
+    Export {
+        /// The user's `sub`
+        #[arg(allow_hyphen_values = true)]
+        sub: String,
+    },
+    /// Delete all that is stored of a user
+    ///
+    /// It can be interrupted and run again, and tells what is left. A user who goes on sending heartbeats gets new sessions,
+    /// so close the account at the identity provider first. Metrics keep their anonymous counts; point-in-time recovery
+    /// keeps what was erased for up to 35 days.
+    Erase {
+        /// The user's `sub`
+        #[arg(allow_hyphen_values = true)]
+        sub: String,
+    },
 }
 
 #[tokio::main]
@@ -74,8 +91,11 @@ async fn main() -> Result<()> {
         environment: environment(),
         ..Options::default()
     };
-    if let Some(Command::Recount { day, .. }) = arguments.command {
-        return recount(&options, day).await;
+    match arguments.command {
+        Some(Command::Recount { day, .. }) => return recount(&options, day).await,
+        Some(Command::Export { sub }) => return export(&options, &sub).await,
+        Some(Command::Erase { sub }) => return erase(&options, &sub).await,
+        None => {}
     }
     let page = Page::of(&options);
     let server = Server::start(options).await?;
@@ -111,6 +131,34 @@ async fn recount(options: &Options, day: Option<NaiveDate>) -> Result<()> {
         0 => println!("Metrics and sessions agree."),
         days => println!("{days} days differ. --repair --day DAY mends one that is settled."),
     }
+    Ok(())
+}
+
+async fn export(options: &Options, sub: &str) -> Result<()> {
+    let storage = Storage::open(options).await?;
+    let items = UserItems::new(storage.client.clone(), storage.sessions_table()?, sub)?;
+    let written = items.export(io::BufWriter::new(io::stdout().lock())).await?;
+    // Not among the lines, which another program may read.
+    eprintln!("{written} items");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this is for the person who asked")]
+async fn erase(options: &Options, sub: &str) -> Result<()> {
+    let storage = Storage::open(options).await?;
+    let items = UserItems::new(storage.client.clone(), storage.sessions_table()?, sub)?;
+    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template(
+        "{spinner} {human_pos} items deleted, {per_sec}, {elapsed}",
+    )?);
+    let erased = items.erase(|deleted| bar.inc(deleted)).await;
+    bar.finish_and_clear();
+    let so_far = || format!("{} items were deleted so far; run it again to go on", bar.position());
+    let Erased { deleted, left } = erased.with_context(so_far)?;
+    println!("{deleted} items deleted, {left} left");
+    ensure!(
+        left == 0,
+        "the user was active meanwhile: close the account at the identity provider, then run it again"
+    );
     Ok(())
 }
 

@@ -21,3 +21,4 @@ mod recount;
 mod rollup;
 mod rules;
 mod support;
+mod user;

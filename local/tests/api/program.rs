@@ -130,7 +130,7 @@ fn an_empty_or_unreadable_variable_changes_nothing() {
 
 /// Counts what a server that has ended left in a folder, tells of damage, and refuses to mend a day too early.
 #[tokio::test(flavor = "multi_thread")]
-async fn recount_is_a_command_of_the_program() {
+async fn an_operators_commands_work_on_a_servers_data() {
     let folder = std::env::temp_dir().join(format!("user-sessions-{}", uuid::Uuid::new_v4()));
     let with_data = |arguments: &[&str]| {
         let mut command = program();
@@ -161,10 +161,25 @@ async fn recount_is_a_command_of_the_program() {
     assert!(output.status.success() && text.contains("1 items read; days from"), "{text}");
     assert!(text.contains("Metrics and sessions agree."), "{text}");
 
+    // And the operator's other commands, on the same data.
+    let sub = "alice";
+    let output = with_data(&["export", sub]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.lines().count() == 1, "{text}");
+    let line: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&line["user"], &line["state"]), (&json!(sub), &json!("active")));
+
     let repair = |day: &str| failure(&mut with_data(&["recount", "--repair", "--day", day]));
     assert!(repair(&today).contains("is not settled"), "{}", repair(&today));
     assert!(repair("2020-01-01").contains("is not within retention"));
     assert!(failure(&mut with_data(&["recount", "--repair"])).contains("--day"));
     assert!(failure(program().arg("recount")).contains("--data or --dynamodb"));
+
+    for expected in ["1 items deleted, 0 left", "0 items deleted, 0 left"] {
+        let output = with_data(&["erase", sub]).output().unwrap();
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), expected);
+    }
+    assert!(failure(&mut with_data(&["erase", "a b"])).contains("is no user"));
     std::fs::remove_dir_all(folder).unwrap();
 }
