@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The deployment that the template describes, with parameters and references resolved.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Template {
     /// Every function, in the order of their names.
     pub functions: Vec<Function>,
@@ -44,7 +44,7 @@ pub struct StreamMapping {
 }
 
 /// A Lambda function.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Function {
     /// Its id in the template.
     pub logical_id: String,
@@ -72,7 +72,7 @@ pub struct Route {
 }
 
 /// The HTTP API.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Api {
     /// Which pages may call it.
@@ -103,14 +103,14 @@ pub struct Cors {
     pub max_age: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Auth {
     default_authorizer: Option<String>,
     authorizers: HashMap<String, Authorizer>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Authorizer {
     identity_source: String,
@@ -119,7 +119,7 @@ struct Authorizer {
 }
 
 /// Not used: here the tokens are those of the development identity provider, or of `--issuer`.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JwtConfiguration {
     #[serde(rename = "issuer")]

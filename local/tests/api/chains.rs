@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::support::{TIMEOUT, User, World, active, expired, renewed, unknown_id};
+use crate::support::{Need, TIMEOUT, User, World, active, expired, lacks, renewed, unknown_id};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 const RETENTION: TimeDelta = TimeDelta::days(90);
@@ -23,6 +23,9 @@ async fn chain(user: &User<'_>, times: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn the_oldest_id_reaches_the_head_three_renewals_deep_and_is_pointed_there() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let ids = chain(&alice, 3).await;
@@ -43,6 +46,9 @@ async fn the_oldest_id_reaches_the_head_three_renewals_deep_and_is_pointed_there
 
 #[tokio::test]
 async fn an_old_id_renews_a_head_that_has_expired_in_turn() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let ids = chain(&alice, 2).await;
@@ -59,6 +65,9 @@ async fn an_old_id_renews_a_head_that_has_expired_in_turn() {
 
 #[tokio::test]
 async fn a_purged_middle_is_an_unknown_id() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let ids = chain(&alice, 2).await;
@@ -80,6 +89,9 @@ async fn a_purged_middle_is_an_unknown_id() {
 
 #[tokio::test]
 async fn a_pointer_is_refreshed_before_its_target_is_purged() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let ids = chain(&alice, 1).await;
@@ -102,6 +114,9 @@ async fn a_pointer_is_refreshed_before_its_target_is_purged() {
 
 #[tokio::test]
 async fn a_pointer_to_an_ended_head_does_not_outlive_it() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let ids = chain(&alice, 3).await;
@@ -118,6 +133,9 @@ async fn a_pointer_to_an_ended_head_does_not_outlive_it() {
 
 #[tokio::test]
 async fn a_chain_of_more_than_a_hundred_is_walked_in_several_requests() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let head = alice.login().await;
@@ -158,6 +176,9 @@ async fn a_chain_of_more_than_a_hundred_is_walked_in_several_requests() {
 
 #[tokio::test]
 async fn hosts_whose_clocks_differ_agree() {
+    if lacks(&[Need::MovedClock, Need::LocalServer]) {
+        return;
+    }
     for skew in [TimeDelta::seconds(5), TimeDelta::seconds(-5)] {
         let here = World::new().await;
         let there = here.another_host().await;

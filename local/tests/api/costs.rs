@@ -7,7 +7,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{NaiveTime, TimeDelta};
 use serde_json::json;
 
-use crate::support::{TIMEOUT, User, World, active, http, is_second_engine, renewed, token, unknown_id};
+use crate::support::{
+    Need, TIMEOUT, User, World, active, http, is_second_engine, lacks, renewed, token, unknown_id,
+};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
@@ -26,6 +28,9 @@ fn units(right: f64, second_engine: f64) -> f64 {
 
 #[tokio::test]
 async fn a_login_is_one_call_and_two_write_units() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     cost(&alice);
@@ -35,6 +40,9 @@ async fn a_login_is_one_call_and_two_write_units() {
 
 #[tokio::test]
 async fn a_heartbeat_on_a_live_session_is_one_call_and_one_write_unit() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     world.clock.set("2100-01-15T23:00:00Z".parse().unwrap());
@@ -55,6 +63,9 @@ async fn a_heartbeat_on_a_live_session_is_one_call_and_one_write_unit() {
 
 #[tokio::test]
 async fn the_largest_heartbeat_is_one_write_unit_too() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user(&"x".repeat(255 - 37)).await;
     assert_eq!(alice.sub.len(), 255);
@@ -79,6 +90,9 @@ async fn the_largest_heartbeat_is_one_write_unit_too() {
 
 #[tokio::test]
 async fn an_end_is_one_call_and_two_write_units() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -89,6 +103,9 @@ async fn an_end_is_one_call_and_two_write_units() {
 
 #[tokio::test]
 async fn engagement_is_one_call_and_one_write_unit() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -99,6 +116,9 @@ async fn engagement_is_one_call_and_one_write_unit() {
 
 #[tokio::test]
 async fn a_renewal_is_two_calls_for_the_winner_and_at_most_four_for_a_loser() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -122,6 +142,9 @@ async fn a_renewal_is_two_calls_for_the_winner_and_at_most_four_for_a_loser() {
 
 #[tokio::test]
 async fn a_heartbeat_on_an_unknown_id_is_two_calls() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     cost(&alice);
@@ -134,6 +157,9 @@ async fn a_heartbeat_on_an_unknown_id_is_two_calls() {
 /// silently expired.
 #[tokio::test]
 async fn a_list_reads_what_was_active_since_yesterday_and_not_the_history() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let number = |number: i64| AttributeValue::N(number.to_string());
@@ -173,6 +199,9 @@ async fn a_list_reads_what_was_active_since_yesterday_and_not_the_history() {
 
 #[tokio::test]
 async fn the_calls_of_a_list_that_knows_the_current_session() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -189,6 +218,9 @@ async fn the_calls_of_a_list_that_knows_the_current_session() {
 /// However many sessions there are: a Query for each month, of what its rows weigh.
 #[tokio::test]
 async fn a_range_of_metrics_is_one_query_a_month() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let (alice, reader) = (world.user("alice").await, world.user("reader").await);
     let claims = json!({ "scope": "metrics:read" }).to_string();

@@ -7,7 +7,7 @@ use lambda_http::{Body, Request, Response};
 use serde_json::{Value, json};
 use shared::{ApiError, answer, app::FromEnvironment};
 
-use crate::support::World;
+use crate::support::{Need, World, lacks};
 
 fn root() -> &'static Path {
     Path::new(local::TEMPLATE).parent().unwrap()
@@ -31,8 +31,11 @@ fn logical_id(crate_name: &str) -> String {
 
 #[tokio::test]
 async fn template_functions_events_and_readme_name_the_same() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
-    let functions = &world.server.template.functions;
+    let functions = &world.template.functions;
     let in_template: BTreeSet<String> =
         functions.iter().map(|function| function.crate_name.clone()).collect();
     assert_eq!(in_template, names_in("functions"));
@@ -54,9 +57,12 @@ async fn template_functions_events_and_readme_name_the_same() {
 
 #[tokio::test]
 async fn every_setting_of_the_functions_is_in_the_readme() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for name in world.server.template.functions.iter().flat_map(|function| function.environment.keys()) {
+    for name in world.template.functions.iter().flat_map(|function| function.environment.keys()) {
         assert!(readme.contains(&format!("`{name}`")), "README: {name}");
     }
 }
@@ -94,6 +100,9 @@ async fn run_named(world: &World, name: &str, event: &Value) -> (u16, Value) {
 
 #[tokio::test]
 async fn the_events_tell_a_story() {
+    if lacks(&[Need::MovedClock, Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let mut story = Vec::new();
     for name in [
@@ -119,6 +128,9 @@ async fn the_events_tell_a_story() {
 
 #[tokio::test]
 async fn no_function_trusts_an_event_without_claims() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     for name in names_in("events").into_iter().filter(|name| name != "rollup") {
         let unauthorized = json!({ "status": "error", "code": "unauthorized", "message": "Unauthorized" });

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, TIMEOUT, User, World, table,
+    Answer, Need, TIMEOUT, User, World, lacks, table,
     table::Item,
     unknown_id,
     wire::{Disturbance, Fault},
@@ -249,35 +249,56 @@ async fn survives(operation: Operation) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_survives_every_fault() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     survives(Login).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heartbeat_survives_every_fault() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     survives(Heartbeat).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn engagement_survives_every_fault() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     survives(Engage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_survives_every_fault() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     survives(End).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ending_the_others_survives_every_fault() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     survives(EndOthers).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_survives_every_fault() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     survives(List).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logout_survives_every_fault() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     survives(Logout).await;
 }

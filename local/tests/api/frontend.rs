@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::support::{TIMEOUT, User, World, unknown_id};
+use crate::support::{Need, TIMEOUT, User, World, lacks, unknown_id};
 
 /// A browser tab: the API's client and what is in its storage.
 struct Tab<'a> {
@@ -41,6 +41,9 @@ impl Tab<'_> {
 
 #[tokio::test]
 async fn a_frontends_day() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let mut tab = Tab { user: world.user("alice").await, stored: None, at_login_form: true };
     tab.log_in().await;

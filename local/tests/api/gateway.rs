@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{World, active, send};
+use crate::support::{Need, World, active, lacks, send};
 
 fn temporary(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("user-sessions-{name}-{}", Uuid::new_v4()))
@@ -46,6 +46,9 @@ async fn what_is_no_route_is_not_found() {
 
 #[tokio::test]
 async fn names_of_other_hosts_are_refused() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     for (host, status) in [
@@ -67,6 +70,9 @@ async fn names_of_other_hosts_are_refused() {
 
 #[tokio::test]
 async fn a_body_over_ten_megabytes_is_too_large() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let request = |bytes| alice.request("POST", "/auth/login").body(" ".repeat(bytes));
@@ -77,6 +83,9 @@ async fn a_body_over_ten_megabytes_is_too_large() {
 
 #[tokio::test]
 async fn every_answer_of_a_function_has_a_request_id() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let answer = alice.call("GET", "/user-sessions").await;
@@ -85,6 +94,9 @@ async fn every_answer_of_a_function_has_a_request_id() {
 
 #[tokio::test]
 async fn data_in_a_folder_survives_the_server() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let folder = temporary("data");
     let options = || Options { data: Some(folder.clone()), ..Options::default() };
     let http = crate::support::http();
@@ -117,6 +129,9 @@ async fn data_in_a_folder_survives_the_server() {
 
 #[tokio::test]
 async fn a_key_file_that_is_none_is_an_error_at_start() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let folder = temporary("key");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("identity-key.pem"), "not a key").unwrap();
@@ -127,27 +142,33 @@ async fn a_key_file_that_is_none_is_an_error_at_start() {
 
 #[tokio::test]
 async fn tables_are_made_as_the_template_says_and_others_are_refused() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
-    let described = world.server.client.describe_table().table_name(&world.table).send().await.unwrap();
+    let described = world.client.describe_table().table_name(&world.table).send().await.unwrap();
     let table = described.table.unwrap();
     let stream = table.stream_specification().unwrap();
     assert_eq!(stream.stream_view_type().unwrap().as_str(), "NEW_AND_OLD_IMAGES");
     let index = &table.local_secondary_indexes()[0];
     assert_eq!(index.index_name(), Some("active"));
     assert_eq!(index.projection().unwrap().projection_type().unwrap().as_str(), "KEYS_ONLY");
-    let ttl = world.server.client.describe_time_to_live().table_name(&world.table).send().await.unwrap();
+    let ttl = world.client.describe_time_to_live().table_name(&world.table).send().await.unwrap();
     let ttl = ttl.time_to_live_description.unwrap();
     assert_eq!(ttl.attribute_name(), Some("purgeAt"));
     assert_eq!(ttl.time_to_live_status().unwrap().as_str(), "ENABLED");
 
     let environment = HashMap::from([("SESSIONS_TABLE".to_owned(), "MetricsTable".to_owned())]);
-    let dynamodb = Some(world.server.engine_url.clone());
+    let dynamodb = Some(world.engine_url.clone());
     let cause = refusal(Options { environment, dynamodb, ..Options::default() }).await;
     assert!(cause.contains("exists with other keys or indexes"), "{cause}");
 }
 
 #[tokio::test]
 async fn settings_come_from_the_environment() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let environment = HashMap::from([("SESSION_TIMEOUT_SECONDS".to_owned(), "7".to_owned())]);
     let server = Server::start(Options { environment, ..Options::default() }).await.unwrap();
     for function in &server.template.functions {
@@ -164,6 +185,9 @@ async fn settings_come_from_the_environment() {
 
 #[tokio::test]
 async fn real_data_needs_real_tokens() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let dynamodb = Some("https://dynamodb.eu-west-1.amazonaws.com".parse().unwrap());
     let cause = refusal(Options { dynamodb, ..Options::default() }).await;
     assert!(cause.contains("--issuer"), "{cause}");
@@ -171,6 +195,9 @@ async fn real_data_needs_real_tokens() {
 
 #[tokio::test]
 async fn an_issuer_that_cannot_be_asked_is_an_error_at_start() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let provider = Provider { issuer: "http://127.0.0.1:1".to_owned(), audiences: vec!["x".to_owned()] };
     let cause = refusal(Options { provider: Some(provider), ..Options::default() }).await;
     assert!(cause.contains("asking http://127.0.0.1:1 for its keys"), "{cause}");
@@ -178,6 +205,9 @@ async fn an_issuer_that_cannot_be_asked_is_an_error_at_start() {
 
 #[tokio::test]
 async fn a_template_that_is_not_understood_is_an_error_at_start() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let template = fs::read_to_string(local::TEMPLATE).unwrap();
     for (from, to, expected) in [
         ("Method: PATCH", "Method: ANY", "the method ANY is not understood here"),
@@ -224,6 +254,9 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
 
 #[tokio::test]
 async fn scopes_and_public_routes_of_the_template_are_heeded() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let template = fs::read_to_string(local::TEMPLATE).unwrap();
     let with_auth = |path: &str, auth: &str| {
         let line = format!("            Path: {path}\n");
@@ -269,6 +302,9 @@ async fn scopes_and_public_routes_of_the_template_are_heeded() {
 /// The embedded engine's stream table is kept short, and its index is used: a write does not scan it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engine_keeps_its_stream_short() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     if crate::support::is_second_engine() {
         return;
     }

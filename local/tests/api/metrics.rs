@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TIMEOUT, User, World, http, is_second_engine, token};
+use crate::support::{Answer, Need, TIMEOUT, User, World, http, is_second_engine, lacks, token};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
@@ -45,6 +45,9 @@ fn at(world: &World, time: &str) {
 
 #[tokio::test]
 async fn a_month_of_sessions_has_the_figures_that_were_worked_out_by_hand() {
+    if lacks(&[Need::MovedClock, Need::Pump]) {
+        return;
+    }
     let world = World::new().await;
     let (alice, bob, reader) = (world.user("alice").await, world.user("bob").await, reader(&world).await);
     // Half an hour, engaged, ended.
@@ -166,6 +169,9 @@ async fn a_range_without_sessions_is_all_zeros() {
 
 #[tokio::test]
 async fn days_are_those_of_the_reporting_time_zone() {
+    if lacks(&[Need::MovedClock, Need::Pump, Need::LocalServer]) {
+        return;
+    }
     let world = World::with(&[("REPORTING_TIME_ZONE", "Asia/Kolkata")]).await;
     let (alice, reader) = (world.user("alice").await, reader(&world).await);
     at(&world, "10T18:29:59.999");
@@ -189,6 +195,9 @@ async fn days_are_those_of_the_reporting_time_zone() {
 /// Sessions that start in a day's first and last millisecond, and in those beside it.
 #[tokio::test]
 async fn days_of_23_and_25_hours_hold_their_sessions() {
+    if lacks(&[Need::MovedClock, Need::Pump, Need::LocalServer]) {
+        return;
+    }
     let world = World::with(&[("REPORTING_TIME_ZONE", "Europe/Berlin")]).await;
     let (alice, reader) = (world.user("alice").await, reader(&world).await);
     for (day, before, after, first, last) in [
@@ -215,6 +224,9 @@ async fn days_of_23_and_25_hours_hold_their_sessions() {
 
 #[tokio::test]
 async fn rows_of_another_time_zone_are_refused_and_not_mixed() {
+    if lacks(&[Need::Pump, Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let (alice, reader) = (world.user("alice").await, reader(&world).await);
     alice.login().await;
@@ -253,6 +265,9 @@ async fn a_range_that_cannot_be_used_is_refused_by_its_parameter() {
 
 #[tokio::test]
 async fn a_reader_needs_the_permission_in_a_named_claim() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let range = "startDate=2026-01-01&endDate=2026-01-01";
     for (claims, status) in [
@@ -289,6 +304,9 @@ async fn a_reader_needs_the_permission_in_a_named_claim() {
 
 #[tokio::test]
 async fn purging_and_tombstones_change_no_figure() {
+    if lacks(&[Need::MovedClock, Need::Pump]) {
+        return;
+    }
     let world = World::new().await;
     let (alice, reader) = (world.user("alice").await, reader(&world).await);
     let range = "startDate=2100-01-01&endDate=2100-01-31";
@@ -306,6 +324,9 @@ async fn purging_and_tombstones_change_no_figure() {
 /// What the engine's stream is trimmed of has been applied, so that figures are whole however many records there are.
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_are_whole_after_more_records_than_the_engine_keeps() {
+    if lacks(&[Need::Pump]) {
+        return;
+    }
     if is_second_engine() {
         return;
     }

@@ -10,7 +10,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{User, World, active, expired, renewed, unknown_id};
+use crate::support::{Need, User, World, active, expired, lacks, renewed, unknown_id};
 
 const TIMEOUT: i64 = 3_600_000;
 const KEPT_SECONDS: i64 = 3_600 + 90 * 86_400;
@@ -385,6 +385,9 @@ async fn play(world: &World, steps: Vec<(usize, Step)>) {
 
 #[test]
 fn random_operations_agree_with_the_model() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let world = runtime.block_on(World::new());
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200);

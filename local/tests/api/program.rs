@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{http, send};
+use crate::support::{Need, http, lacks, send};
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
@@ -42,6 +42,9 @@ fn failure(command: &mut Command) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_of_a_sessions_life_is_one_line_without_secrets() {
+    if lacks(&[Need::MovedClock, Need::LocalServer]) {
+        return;
+    }
     let mut command = program();
     command.args(["--port", "0"]).env("SESSION_TIMEOUT_SECONDS", "1").env("LOG_LEVEL", "debug");
     let (child, url) = start(&mut command);
@@ -92,6 +95,9 @@ async fn each_event_of_a_sessions_life_is_one_line_without_secrets() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_are_named_in_logs_if_that_is_asked_for() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let mut command = program();
     let (child, url) = start(command.args(["--port", "0"]).env("LOG_USER_ID", "plain"));
     let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
@@ -105,6 +111,9 @@ async fn users_are_named_in_logs_if_that_is_asked_for() {
 
 #[test]
 fn a_start_that_cannot_be_is_an_error_that_says_why() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let (child, url) = start(program().args(["--port", "0"]));
     let port = url.rsplit(':').next().unwrap();
     assert!(failure(program().args(["--port", port])).contains(&format!("listening on port {port}")));
@@ -121,6 +130,9 @@ fn a_start_that_cannot_be_is_an_error_that_says_why() {
 
 #[test]
 fn an_empty_or_unreadable_variable_changes_nothing() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let mut command = program();
     command.env("SESSION_TIMEOUT_SECONDS", "").env("OTHER", OsStr::from_bytes(b"\xff"));
@@ -131,6 +143,9 @@ fn an_empty_or_unreadable_variable_changes_nothing() {
 /// Counts what a server that has ended left in a folder, tells of damage, and refuses to mend a day too early.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operators_commands_work_on_a_servers_data() {
+    if lacks(&[Need::Pump, Need::LocalServer]) {
+        return;
+    }
     let folder = std::env::temp_dir().join(format!("user-sessions-{}", uuid::Uuid::new_v4()));
     let with_data = |arguments: &[&str]| {
         let mut command = program();

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, TIMEOUT, User, World, active, expired, unknown_id,
+    Answer, Need, TIMEOUT, User, World, active, expired, lacks, unknown_id,
     wire::{Disturbance, Fault},
 };
 
@@ -36,6 +36,9 @@ fn one_successor(answers: Vec<Answer>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_two_heartbeats_on_an_expired_session_make_one_successor() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     for (user, id) in with_expired_sessions(&world, ROUNDS).await {
         let successor = one_successor(join_all((0..32).map(|_| user.heartbeat(&id))).await);
@@ -61,6 +64,9 @@ async fn sixteen_heartbeats_on_an_unknown_id_start_one_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heartbeat_against_an_end_leaves_the_session_ended() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     for _ in 0..ROUNDS {
         let user = world.user("racer").await;
@@ -80,6 +86,9 @@ async fn a_heartbeat_against_an_end_leaves_the_session_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_during_a_renewal_ends_the_whole_chain() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     for (user, id) in with_expired_sessions(&world, ROUNDS).await {
         let (beats, ended) = tokio::join!(join_all((0..8).map(|_| user.heartbeat(&id))), user.end(&id));
@@ -96,6 +105,9 @@ async fn an_end_during_a_renewal_ends_the_whole_chain() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn engagement_against_heartbeats_on_an_expired_session_is_kept() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     for (user, id) in with_expired_sessions(&world, ROUNDS).await {
         let (beats, engaged) =
@@ -109,6 +121,9 @@ async fn engagement_against_heartbeats_on_an_expired_session_is_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_renewals_with_a_lost_response_between_make_one_successor() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     for fault in [Fault::FailedAfter, Fault::Lost] {
         for (user, id) in with_expired_sessions(&world, 10).await {
@@ -141,6 +156,9 @@ async fn each_ended_session_is_counted_once() {
 /// A host whose clock is behind keeps the session alive between the heartbeat that saw it expired and its renewal.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_came_back_to_life_is_not_renewed() {
+    if lacks(&[Need::MovedClock, Need::Wire, Need::LocalServer]) {
+        return;
+    }
     let ahead = World::new().await;
     let behind = ahead.another_host().await;
     let user = ahead.user("racer").await;
@@ -161,6 +179,9 @@ async fn a_session_that_came_back_to_life_is_not_renewed() {
 /// The same between the two writes of an end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_came_back_to_life_ends_now() {
+    if lacks(&[Need::MovedClock, Need::Wire, Need::LocalServer]) {
+        return;
+    }
     let ahead = World::new().await;
     let behind = ahead.another_host().await;
     let user = ahead.user("racer").await;
@@ -182,6 +203,9 @@ async fn a_session_that_came_back_to_life_ends_now() {
 /// A heartbeat that is slow to move a pointer finds it moved further, and leaves it there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pointer_is_not_moved_back() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let user = world.user("racer").await;
     let first = user.login().await;
@@ -205,6 +229,9 @@ async fn a_pointer_is_not_moved_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_at_once_keeps_the_table_whole() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     for round in 0..ROUNDS {
         let user = world.user("racer").await;

@@ -8,18 +8,18 @@ use local::recount::Recount;
 use serde_json::json;
 use shared::metrics::{MetricsStore, Rollup, totals::Totals};
 
-use crate::support::{TIMEOUT, World, unknown_id};
+use crate::support::{Need, TIMEOUT, World, lacks, unknown_id};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
 fn recount(world: &World) -> Recount {
     let clock = world.clock.clone();
     let clock = shared::clock::Clock::from_fn(move || clock.now());
-    Recount::new(&world.server.template, world.server.client.clone(), &clock).unwrap()
+    Recount::new(&world.template, world.client.clone(), &clock).unwrap()
 }
 
 fn metrics_table(world: &World) -> &str {
-    &world.server.template.tables.iter().find(|table| table.logical_id == "MetricsTable").unwrap().name
+    &world.template.tables.iter().find(|table| table.logical_id == "MetricsTable").unwrap().name
 }
 
 /// Waits until the pump has brought the metrics to where the sessions are.
@@ -49,7 +49,7 @@ async fn some_sessions(world: &World) {
 
 /// Adds to a count of one of the day's rows, as no code does.
 async fn damage(world: &World, day: &str) {
-    let query = world.server.client.query().table_name(metrics_table(world));
+    let query = world.client.query().table_name(metrics_table(world));
     let rows = query
         .key_condition_expression("pk = :month AND begins_with(sk, :day)")
         .expression_attribute_values(":month", AttributeValue::S(format!("MONTH#{}", &day[..7])))
@@ -58,7 +58,7 @@ async fn damage(world: &World, day: &str) {
         .await
         .unwrap();
     let row = rows.items()[0].clone();
-    let update = world.server.client.update_item().table_name(metrics_table(world));
+    let update = world.client.update_item().table_name(metrics_table(world));
     update
         .key("pk", row["pk"].clone())
         .key("sk", row["sk"].clone())
@@ -71,6 +71,9 @@ async fn damage(world: &World, day: &str) {
 
 #[tokio::test]
 async fn a_difference_is_told_and_mended_when_the_day_is_settled() {
+    if lacks(&[Need::MovedClock, Need::Pump, Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     some_sessions(&world).await;
     let day: NaiveDate = "2100-01-15".parse().unwrap();
@@ -101,6 +104,9 @@ async fn a_difference_is_told_and_mended_when_the_day_is_settled() {
 /// Records of an older session come while the day's sessions are counted: what they change is not overwritten.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repair_that_a_rollup_overtakes_changes_nothing() {
+    if lacks(&[Need::MovedClock, Need::Wire, Need::Pump, Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     some_sessions(&world).await;
     world.clock.advance(TIMEOUT + TimeDelta::hours(48));
@@ -156,6 +162,9 @@ async fn a_repair_that_a_rollup_overtakes_changes_nothing() {
 /// More than a page in each of the segments that are read side by side.
 #[tokio::test]
 async fn a_large_table_is_counted_whole() {
+    if lacks(&[Need::MovedClock, Need::Pump, Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let text = |text: String| AttributeValue::S(text);
     let number = |number: i64| AttributeValue::N(number.to_string());
@@ -187,6 +196,9 @@ async fn a_large_table_is_counted_whole() {
 
 #[tokio::test]
 async fn a_day_outside_retention_is_not_touched() {
+    if lacks(&[Need::MovedClock, Need::Pump, Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     some_sessions(&world).await;
     let day: NaiveDate = "2100-01-15".parse().unwrap();
@@ -198,11 +210,14 @@ async fn a_day_outside_retention_is_not_touched() {
 
 #[tokio::test]
 async fn rows_that_were_written_meanwhile_are_left_alone() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     some_sessions(&world).await;
     let day: NaiveDate = "2100-01-15".parse().unwrap();
     let table = metrics_table(&world).to_owned();
-    let store = MetricsStore::new(world.server.client.clone(), table, chrono_tz::UTC);
+    let store = MetricsStore::new(world.client.clone(), table, chrono_tz::UTC);
     let before = store.lanes(day).await.unwrap();
     assert!(store.replace(day, &before, Totals::default()).await.unwrap());
     let after = store.lanes(day).await.unwrap();

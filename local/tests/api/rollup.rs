@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use shared::metrics::{Reports, Rollup, calendar::Range};
 
 use crate::support::{
-    World,
+    Need, World, lacks,
     wire::{Disturbance, Fault},
 };
 
@@ -219,6 +219,9 @@ fn day_of(ms: i64) -> NaiveDate {
 
 #[test]
 fn the_rows_are_the_sum_of_all_sessions_whatever_happens_on_the_way() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let world = runtime.block_on(World::new());
     let cases_to_run =
@@ -239,6 +242,9 @@ fn the_rows_are_the_sum_of_all_sessions_whatever_happens_on_the_way() {
 /// Many shards at one row at the same time: each batch is applied once.
 #[tokio::test(flavor = "multi_thread")]
 async fn rollups_that_race_on_one_row_lose_nothing() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let rollup = world.parts::<Rollup>();
     let midnight = "2199-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
@@ -271,6 +277,9 @@ async fn rollups_that_race_on_one_row_lose_nothing() {
 
 #[tokio::test]
 async fn an_event_without_a_shard_names_the_missing_setting() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let rollup = world.parts::<Rollup>();
     let one = Case { changes: vec![(0, 0, 0)], split: 1, deliveries: Vec::new(), repeats: Vec::new() };
@@ -284,6 +293,9 @@ async fn an_event_without_a_shard_names_the_missing_setting() {
 
 #[tokio::test]
 async fn only_a_record_that_cannot_be_decoded_is_left_out() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
     let world = World::new().await;
     let rollup = world.parts::<Rollup>();
     let midnight = "2198-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();

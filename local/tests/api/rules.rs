@@ -4,7 +4,7 @@ use chrono::{SecondsFormat, TimeDelta};
 use serde_json::{Value, json};
 
 use crate::support::{
-    TIMEOUT, User, World, active, expired, renewed, unknown_id,
+    Need, TIMEOUT, User, World, active, expired, lacks, renewed, unknown_id,
     wire::{Disturbance, Fault},
 };
 
@@ -21,6 +21,9 @@ fn seconds(world: &World) -> i64 {
 
 #[tokio::test]
 async fn a_login_starts_a_session_that_is_in_the_very_next_list() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let body = alice.call("POST", "/auth/login").await.ok();
@@ -85,6 +88,9 @@ async fn a_long_user_agent_is_cut_and_the_device_is_told() {
 
 #[tokio::test]
 async fn a_heartbeat_keeps_a_session_alive() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -111,6 +117,9 @@ async fn an_id_is_read_in_any_case() {
 
 #[tokio::test]
 async fn a_session_lives_exactly_as_long_as_its_timeout() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -125,6 +134,9 @@ async fn a_session_lives_exactly_as_long_as_its_timeout() {
 
 #[tokio::test]
 async fn an_expired_session_is_renewed_into_one_that_starts_now() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -155,6 +167,9 @@ async fn an_expired_session_is_renewed_into_one_that_starts_now() {
 
 #[tokio::test]
 async fn an_ended_session_stays_ended() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -184,6 +199,9 @@ async fn an_ended_session_stays_ended() {
 
 #[tokio::test]
 async fn a_silently_expired_session_ends_when_it_was_last_active() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -215,6 +233,9 @@ async fn a_heartbeat_on_an_unknown_id_starts_one_session() {
 
 #[tokio::test]
 async fn a_heartbeat_after_the_record_was_purged_starts_anew() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -247,6 +268,9 @@ async fn garbage_and_tokens_without_a_user_are_told_to_log_in() {
 
 #[tokio::test]
 async fn the_list_is_sorted_by_activity_and_knows_the_current_session() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let mut ids = Vec::new();
@@ -269,6 +293,9 @@ async fn the_list_is_sorted_by_activity_and_knows_the_current_session() {
 
 #[tokio::test]
 async fn the_current_session_is_the_head_of_the_chain_that_the_header_names() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let first = alice.login().await;
@@ -289,6 +316,9 @@ async fn the_current_session_is_the_head_of_the_chain_that_the_header_names() {
 /// `renewedFrom` is history: the id that it names may stand for another session since its record was purged.
 #[tokio::test]
 async fn the_current_session_is_what_the_id_stands_for_and_not_what_it_once_did() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let first = alice.login().await;
@@ -306,6 +336,9 @@ async fn the_current_session_is_what_the_id_stands_for_and_not_what_it_once_did(
 
 #[tokio::test]
 async fn a_list_that_comes_piecemeal_is_whole() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let mut ids = Vec::new();
@@ -325,6 +358,9 @@ async fn a_list_that_comes_piecemeal_is_whole() {
 
 #[tokio::test]
 async fn the_list_crosses_midnight() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     world.clock.set("2100-01-15T23:59:59.999Z".parse().unwrap());
@@ -340,6 +376,9 @@ async fn the_list_crosses_midnight() {
 
 #[tokio::test]
 async fn a_list_holds_the_thousand_most_recent() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let mut ids = Vec::new();
@@ -357,6 +396,9 @@ async fn a_list_holds_the_thousand_most_recent() {
 
 #[tokio::test]
 async fn ending_the_others_keeps_the_current_session() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let gone = alice.login().await;
@@ -379,6 +421,9 @@ async fn ending_the_others_keeps_the_current_session() {
 
 #[tokio::test]
 async fn ending_the_others_keeps_the_head_of_the_chain_that_the_header_names() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let first = alice.login().await;
@@ -397,6 +442,9 @@ async fn ending_the_others_keeps_the_head_of_the_chain_that_the_header_names() {
 
 #[tokio::test]
 async fn engagement_is_marked_and_unmarked_without_a_sign_of_life() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -420,6 +468,9 @@ async fn engagement_is_marked_and_unmarked_without_a_sign_of_life() {
 
 #[tokio::test]
 async fn engagement_renews_a_silently_expired_session() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     for engaged in [true, false] {
@@ -438,6 +489,9 @@ async fn engagement_renews_a_silently_expired_session() {
 
 #[tokio::test]
 async fn operations_on_an_old_id_act_on_the_head() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -482,6 +536,9 @@ async fn a_logout_ends_the_session_and_never_fails_for_what_was_stored() {
 
 #[tokio::test]
 async fn another_users_session_is_like_one_that_never_existed() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let (alice, mallory) = (world.user("alice").await, world.user("mallory").await);
     let renewed_id = alice.login().await;

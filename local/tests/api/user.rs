@@ -4,12 +4,12 @@ use chrono::TimeDelta;
 use local::user::{Erased, UserItems};
 use serde_json::{Value, json};
 
-use crate::support::{TIMEOUT, World, unknown_id};
+use crate::support::{Need, TIMEOUT, World, lacks, unknown_id};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
 fn items(world: &World, sub: &str) -> UserItems {
-    UserItems::new(world.server.client.clone(), world.table.clone(), sub).unwrap()
+    UserItems::new(world.client.clone(), world.table.clone(), sub).unwrap()
 }
 
 async fn lines(world: &World, sub: &str) -> Vec<Value> {
@@ -23,6 +23,9 @@ async fn lines(world: &World, sub: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn all_of_a_user_is_written_out_and_nothing_of_others() {
+    if lacks(&[Need::MovedClock]) {
+        return;
+    }
     let world = World::new().await;
     let (alice, bob) = (world.user("alice").await, world.user("bob").await);
     bob.login().await;
@@ -73,6 +76,9 @@ async fn all_of_a_user_is_erased_and_nothing_of_others() {
 /// It is interrupted between two batches, and then goes on where it was.
 #[tokio::test]
 async fn an_erasure_that_fails_halfway_goes_on_in_another_run() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     use crate::support::wire::{Disturbance, Fault};
     let world = World::new().await;
     let alice = world.user("alice").await;
@@ -91,6 +97,9 @@ async fn an_erasure_that_fails_halfway_goes_on_in_another_run() {
 /// A session that starts while its user is erased is told of.
 #[tokio::test]
 async fn what_is_left_is_told() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     alice.login().await;
@@ -110,7 +119,7 @@ async fn what_is_left_is_told() {
 async fn what_cannot_be_a_user_is_refused() {
     let world = World::new().await;
     for sub in ["", "a b", "é"] {
-        let cause = UserItems::new(world.server.client.clone(), world.table.clone(), sub).err().unwrap();
+        let cause = UserItems::new(world.client.clone(), world.table.clone(), sub).err().unwrap();
         assert!(cause.to_string().contains("is no user"), "{cause}");
     }
 }

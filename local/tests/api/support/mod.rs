@@ -1,12 +1,17 @@
 //! A server of one's own for each test, and users who call it over HTTP.
 //!
-//! `TEST_DYNAMODB_URL` names another engine than the embedded one; each test then has a table of its own there.
+//! `TEST_DYNAMODB_URL` names another engine than the embedded one; each test then has a table of its own there. If there
+//! is a `TEST_API_URL` too, tests call that API, which is deployed, and no server of their own: `TEST_ISSUER` is then the
+//! issuer of its tokens, and `TEST_SESSIONS_TABLE` and `TEST_METRICS_TABLE` are its tables. A test that needs more than
+//! an API says so with [`lacks`] and is not run.
 
 pub mod table;
 pub mod wire;
 
 use std::{
     collections::HashMap,
+    io::Write as _,
+    net::SocketAddr,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicI64, Ordering},
@@ -16,8 +21,8 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use local::{Options, Provider, Server};
-use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
+use local::{Options, Provider, Server, Storage, template::Template};
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
     app::{Environment, FromEnvironment},
@@ -33,7 +38,40 @@ pub const START: i64 = 4_103_697_600_000;
 pub const TIMEOUT: TimeDelta = TimeDelta::seconds(3_600);
 
 fn second_engine() -> Option<String> {
-    std::env::var("TEST_DYNAMODB_URL").ok().filter(|url| !url.is_empty())
+    variable("TEST_DYNAMODB_URL")
+}
+
+/// The deployed API that the tests call.
+fn deployed_api() -> Option<String> {
+    variable("TEST_API_URL")
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What a test may need beyond an API, and a deployed one does not have.
+#[derive(Clone, Copy, Debug)]
+pub enum Need {
+    /// A clock to move.
+    MovedClock,
+    /// Faults, and a look at each call to the engine.
+    Wire,
+    /// The stream's way to the rollup within the test's time.
+    Pump,
+    /// The local server: its settings, its program, parts of it.
+    LocalServer,
+}
+
+/// Whether something that the test needs is not there, so that it cannot run. That is told, past the test harness, which
+/// would keep it to itself.
+pub fn lacks(needs: &[Need]) -> bool {
+    let lacks = deployed_api().is_some();
+    if lacks {
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        let _ = writeln!(std::io::stderr(), "not run against a deployed API: {name} needs {needs:?}");
+    }
+    lacks
 }
 
 /// Whether the tests run against another engine than the embedded one.
@@ -66,7 +104,11 @@ impl Hands {
 
 /// A server with hands on its clock and its wire.
 pub struct World {
-    pub server: Server,
+    pub url: String,
+    pub client: aws_sdk_dynamodb::Client,
+    pub template: Template,
+    pub engine_url: Url,
+    _server: Option<Server>,
     pub clock: Hands,
     pub wire: Wire,
     pub table: String,
@@ -86,7 +128,7 @@ impl World {
 
     /// The same with other settings.
     pub async fn another_host_with(&self, variables: &[(&str, &str)]) -> Self {
-        let dynamodb = Some(self.server.engine_url.clone());
+        let dynamodb = Some(self.engine_url.clone());
         let options = Options { dynamodb, environment: owned(variables), ..Options::default() };
         let other = Self::start(self.name.clone(), options).await;
         other.clock.set(self.clock.now());
@@ -95,6 +137,9 @@ impl World {
 
     /// The same with other settings.
     pub async fn with(variables: &[(&str, &str)]) -> Self {
+        if let Some(url) = deployed_api() {
+            return Self::deployed(url).await;
+        }
         let table = Uuid::new_v4().to_string();
         let dynamodb = second_engine().map(|url| url.parse().unwrap());
         Self::start(table, Options { dynamodb, environment: owned(variables), ..Options::default() }).await
@@ -117,14 +162,52 @@ impl World {
             ..options
         };
         let server = Server::start(options).await.unwrap();
-        Self { server, clock, wire, table: format!("Sessions-{table}"), name: table, http: http() }
+        Self {
+            url: server.url.clone(),
+            client: server.client.clone(),
+            template: server.template.clone(),
+            engine_url: server.engine_url.clone(),
+            _server: Some(server),
+            clock,
+            wire,
+            table: format!("Sessions-{table}"),
+            name: table,
+            http: http(),
+        }
+    }
+
+    /// The deployed API, whose clock and wire are out of reach.
+    async fn deployed(url: String) -> Self {
+        let engine_url: Url = second_engine().unwrap().parse().unwrap();
+        let tables = ["SESSIONS_TABLE", "METRICS_TABLE"];
+        let named = |name: &str| tables.contains(&name).then(|| variable(&format!("TEST_{name}")).unwrap());
+        let wire = Wire::new();
+        let options = Options {
+            dynamodb: Some(engine_url.clone()),
+            environment: tables.iter().map(|name| ((*name).to_owned(), named(name).unwrap())).collect(),
+            http_client: Some(wire.client()),
+            ..Options::default()
+        };
+        let storage = Storage::open(&options).await.unwrap();
+        Self {
+            url,
+            client: storage.client.clone(),
+            template: storage.template.clone(),
+            engine_url,
+            _server: None,
+            clock: Hands(Arc::new(AtomicI64::new(START))),
+            wire,
+            table: named("SESSIONS_TABLE").unwrap(),
+            name: String::new(),
+            http: http(),
+        }
     }
 
     /// What a function's handler works with, made as the server makes it but for the clock.
     pub fn parts<A: FromEnvironment>(&self) -> Arc<A> {
-        let environment = &self.server.template.functions[0].environment;
+        let environment = &self.template.functions[0].environment;
         let variable = |name: &str| environment.get(name).cloned();
-        let client = self.server.client.clone();
+        let client = self.client.clone();
         Arc::new(A::from_environment(&Environment::new(&variable), client, Clock::system()).unwrap())
     }
 
@@ -141,7 +224,7 @@ impl World {
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.server.url))
+        self.http.request(method, format!("{}{path}", self.url))
     }
 }
 
@@ -281,11 +364,22 @@ pub fn unknown_id() -> String {
 
 pub fn http() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::new()
+    // The host names of a deployed stack on this machine are not in every resolver.
+    let url: Option<Url> = deployed_api().map(|url| url.parse().unwrap());
+    let host = url.as_ref().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
+    match host {
+        Some((host, port)) if host.ends_with(".localhost") => {
+            Client::builder().resolve(&host, SocketAddr::from(([127, 0, 0, 1], port))).build().unwrap()
+        }
+        _ => Client::new(),
+    }
 }
 
 /// The issuer of all tokens: the development identity provider of a server that runs beside the tests.
 pub static PROVIDER: LazyLock<String> = LazyLock::new(|| {
+    if let Some(issuer) = variable("TEST_ISSUER") {
+        return issuer;
+    }
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let runtime =

@@ -47,7 +47,7 @@ impl World {
         let mut table = Table::new();
         let mut start = None;
         loop {
-            let scan = self.server.client.scan().table_name(&self.table).consistent_read(true);
+            let scan = self.client.scan().table_name(&self.table).consistent_read(true);
             let page = scan.set_exclusive_start_key(start).send().await.unwrap();
             for item in page.items.unwrap_or_default() {
                 let item: Item = serde_dynamo::from_item(item).unwrap();
@@ -62,7 +62,7 @@ impl World {
 
     /// The user's items by id.
     pub async fn items_of(&self, sub: &str) -> BTreeMap<String, Item> {
-        let query = self.server.client.query().table_name(&self.table).consistent_read(true);
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
         let pages = query
             .key_condition_expression("pk = :user")
             .expression_attribute_values(":user", AttributeValue::S(format!("USER#{sub}")))
@@ -78,14 +78,14 @@ impl World {
 
     /// Deletes an item, as the time to live does.
     pub async fn purge(&self, sub: &str, id: &str) {
-        let delete = self.server.client.delete_item().table_name(&self.table);
+        let delete = self.client.delete_item().table_name(&self.table);
         delete.set_key(Some(key(sub, id))).send().await.unwrap();
     }
 
     /// Makes an active session one that was started and last active at `time`.
     pub async fn age(&self, sub: &str, id: &str, time: DateTime<Utc>) {
         let number = |number: i64| AttributeValue::N(number.to_string());
-        let update = self.server.client.update_item().table_name(&self.table).set_key(Some(key(sub, id)));
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(key(sub, id)));
         update
             .update_expression("SET startTime = :time, lastActiveTime = :time, activeDay = :day")
             .expression_attribute_values(":time", number(time.timestamp_millis()))
@@ -97,7 +97,7 @@ impl World {
 
     /// Puts an item as it is.
     pub async fn put(&self, item: HashMap<String, AttributeValue>) {
-        self.server.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.unwrap();
+        self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.unwrap();
     }
 
     /// Checks what must hold of every table in which nothing was purged.
