@@ -1,0 +1,191 @@
+"""Deploys the built template into ministack, a stand-in for AWS on this machine, and compares what is then there with
+the template. Prints the variables with which `cargo test --test api` calls the deployed API.
+
+    deploy.py ENDPOINT ISSUER AUDIENCE
+
+ministack does not read the OpenAPI body that SAM makes of the routes, so routes, integrations and authorizer are made
+here, from that very body, as CloudFormation would make them.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.parse
+
+import boto3
+
+STACK = "user-sessions-ci"
+REGION = "us-east-1"
+
+
+class Stack:
+    """The stack as CloudFormation has it: its processed template, and what its references stand for."""
+
+    def __init__(self, cloudformation, parameters):
+        answer = cloudformation.get_template(StackName=STACK, TemplateStage="Processed")
+        body = answer["TemplateBody"]
+        self.template = json.loads(body) if isinstance(body, str) else body
+        resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+        self.physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+        self.parameters = parameters
+        for name, parameter in self.template["Parameters"].items():
+            value = self.parameters.get(name, parameter.get("Default"))
+            self.parameters[name] = value.split(",") if parameter["Type"] == "CommaDelimitedList" else value
+
+    def holds(self, condition):
+        (function, argument), = condition.items()
+        if function == "Condition":
+            return self.holds(self.template["Conditions"][argument])
+        if function == "Fn::Equals":
+            one, other = (str(self.resolve(value)) for value in argument)
+            return one == other
+        results = [self.holds(value) for value in argument]
+        return {"Fn::Not": not results[0], "Fn::And": all(results), "Fn::Or": any(results)}[function]
+
+    def resolve(self, value):
+        """The value without intrinsic functions; an attribute stands as `Resource.Attribute`."""
+        if isinstance(value, list):
+            return [self.resolve(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            (function, argument), = value.items()
+            if function == "Ref":
+                if argument in self.parameters:
+                    return self.parameters[argument]
+                return self.physical.get(argument, argument)
+            if function == "Fn::GetAtt":
+                return argument if isinstance(argument, str) else ".".join(argument)
+            if function == "Fn::If":
+                condition, then, otherwise = argument
+                return self.resolve(then if self.holds({"Condition": condition}) else otherwise)
+            if function == "Fn::Sub":
+                return argument if isinstance(argument, str) else argument[0]
+        return {key: self.resolve(item) for key, item in value.items()}
+
+    def of_type(self, type_name):
+        for name, resource in self.template["Resources"].items():
+            condition = resource.get("Condition")
+            if resource["Type"] == type_name and (condition is None or self.holds({"Condition": condition})):
+                yield name, self.resolve(resource.get("Properties", {}))
+
+
+def deploy(endpoint, parameters):
+    overrides = [f"{name}={value}" for name, value in parameters.items()]
+    command = ["sam", "deploy", "--stack-name", STACK, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
+    command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", *overrides]
+    environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint}
+    # A file, not a pipe: SAM's progress fills it, and it is read only if something goes wrong.
+    with open("target/deploy.log", "w", encoding="utf-8") as log:
+        if subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
+            sys.exit(open("target/deploy.log", encoding="utf-8").read() + "\nsam deploy failed")
+
+
+def complete(stack, gateway, functions):
+    """Makes the authorizer, the integrations and the routes that the API's body describes; returns the API's id."""
+    (api_name, api), = stack.of_type("AWS::ApiGatewayV2::Api")
+    body, api_id = api["Body"], stack.physical[api_name]
+    cors = {key[0].lower() + key[1:]: value for key, value in body.get("x-amazon-apigateway-cors", {}).items()}
+    gateway.update_api(ApiId=api_id, CorsConfiguration={key[0].upper() + key[1:]: value for key, value in cors.items()})
+    authorizers = {}
+    for name, scheme in body["components"]["securitySchemes"].items():
+        described = scheme["x-amazon-apigateway-authorizer"]
+        assert described["type"] == "jwt", described
+        made = gateway.create_authorizer(
+            ApiId=api_id,
+            Name=name,
+            AuthorizerType="JWT",
+            IdentitySource=[described["identitySource"]],
+            JwtConfiguration={
+                "Issuer": described["jwtConfiguration"]["issuer"],
+                "Audience": described["jwtConfiguration"]["audience"],
+            },
+        )
+        authorizers[name] = made["AuthorizerId"]
+    for path, methods in body["paths"].items():
+        for method, operation in methods.items():
+            integration = operation["x-amazon-apigateway-integration"]
+            function = re.search(r"functions/\$\{(\w+)\.Arn\}", integration["uri"])[1]
+            arn = functions.get_function(FunctionName=stack.physical[function])["Configuration"]["FunctionArn"]
+            made = gateway.create_integration(
+                ApiId=api_id,
+                IntegrationType="AWS_PROXY",
+                IntegrationUri=arn,
+                PayloadFormatVersion=integration["payloadFormatVersion"],
+            )
+            (scheme, scopes), = operation["security"][0].items()
+            gateway.create_route(
+                ApiId=api_id,
+                RouteKey=f"{method.upper()} {path}",
+                Target=f"integrations/{made['IntegrationId']}",
+                AuthorizationType="JWT",
+                AuthorizerId=authorizers[scheme],
+                AuthorizationScopes=scopes,
+            )
+    return api_id
+
+
+def compare(stack, api_id, gateway, dynamodb):
+    """What is there against what the source template says: each table whole, and each route with its authorizer."""
+    for name, wanted in stack.of_type("AWS::DynamoDB::Table"):
+        table = dynamodb.describe_table(TableName=stack.physical[name])["Table"]
+        assert table["KeySchema"] == wanted["KeySchema"], name
+        by_name = lambda attribute: attribute["AttributeName"]
+        assert sorted(table["AttributeDefinitions"], key=by_name) == sorted(wanted["AttributeDefinitions"], key=by_name)
+        there = [
+            {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
+            for index in table.get("LocalSecondaryIndexes", [])
+        ]
+        assert there == wanted.get("LocalSecondaryIndexes", []), (name, there)
+        stream = table.get("StreamSpecification", {}).get("StreamViewType")
+        assert stream == wanted.get("StreamSpecification", {}).get("StreamViewType"), (name, stream)
+        expiry = dynamodb.describe_time_to_live(TableName=stack.physical[name])["TimeToLiveDescription"]
+        attribute = wanted.get("TimeToLiveSpecification", {}).get("AttributeName")
+        assert expiry.get("AttributeName") == attribute, (name, expiry)
+        print(f"  table {name}: keys, indexes, time to live and stream are as the template says", file=sys.stderr)
+    events = []
+    for name, resource in source_functions():
+        for event in (resource["Properties"].get("Events") or {}).values():
+            events.append(f"{event['Properties']['Method']} {event['Properties']['Path']}")
+    routes = {route["RouteKey"]: route for route in gateway.get_routes(ApiId=api_id)["Items"]}
+    assert sorted(routes) == sorted(events), (sorted(routes), sorted(events))
+    (authorizer,) = gateway.get_authorizers(ApiId=api_id)["Items"]
+    assert authorizer["AuthorizerType"] == "JWT"
+    configuration = {key.lower(): value for key, value in authorizer["JwtConfiguration"].items()}
+    assert configuration["issuer"] == stack.parameters["JwtIssuer"], configuration
+    assert configuration["audience"] == stack.parameters["JwtAudience"], configuration
+    for key, route in routes.items():
+        assert route["AuthorizationType"] == "JWT" and route["AuthorizerId"] == authorizer["AuthorizerId"], key
+    print(f"  {len(routes)} routes: all have the JWT authorizer of the template's issuer", file=sys.stderr)
+
+
+def source_functions():
+    """The functions of template.yaml itself, as a person wrote them."""
+    from samcli.yamlhelper import yaml_parse
+
+    with open("template.yaml", encoding="utf-8") as file:
+        resources = yaml_parse(file.read())["Resources"]
+    return [(name, it) for name, it in resources.items() if it["Type"] == "AWS::Serverless::Function"]
+
+
+def main():
+    endpoint, issuer, audience = sys.argv[1:]
+    parameters = {"JwtIssuer": issuer, "JwtAudience": audience, "DeletionProtection": "false", "LogLevel": "DEBUG"}
+    client = lambda service: boto3.client(service, endpoint_url=endpoint, region_name=REGION)
+    deploy(endpoint, parameters)
+    stack = Stack(client("cloudformation"), parameters)
+    gateway = client("apigatewayv2")
+    api_id = complete(stack, gateway, client("lambda"))
+    compare(stack, api_id, gateway, client("dynamodb"))
+    port = urllib.parse.urlsplit(endpoint).port
+    print(f"TEST_API_URL=http://{api_id}.execute-api.localhost:{port}")
+    print(f"TEST_DYNAMODB_URL={endpoint}")
+    print(f"TEST_ISSUER={issuer}")
+    print(f"TEST_SESSIONS_TABLE={stack.physical['SessionsTable']}")
+    print(f"TEST_METRICS_TABLE={stack.physical['MetricsTable']}")
+    print(f"TEST_ROLLUP={stack.physical['Rollup']}")
+
+
+main()
