@@ -37,7 +37,7 @@ use shared::{
     clock::Clock,
     id::{SessionId, UserId},
     metrics::{
-        MetricsStore, Rollup,
+        Columns, MetricsStore, Rollup,
         calendar::{Range, Span},
         totals::{Contribution, Totals},
     },
@@ -353,7 +353,7 @@ async fn year(client: &Client, table: &str, store: &MetricsStore, scale: &Scale)
             bare.iter().fold((0, 0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1, sum.2 + part.2));
 
         let started = Instant::now();
-        let rows = store.read(days).await?;
+        let rows = store.read(days, Columns::All).await?;
         let read = started.elapsed();
         let sum = rows.sum(days).summary();
         let total = started.elapsed();

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::{
     Client,
-    config::{Credentials, Region, SharedHttpClient},
+    config::{Credentials, Region, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig},
 };
 use aws_smithy_http_client::{
     Builder,
@@ -25,6 +25,21 @@ use uuid::Uuid;
 
 /// The engine keeps this many stream records, so that memory does not grow for ever.
 const STREAM_RECORDS: u32 = 10_000;
+
+/// The file of the data, in the folder that is given.
+const FILE: &str = "sessions.db";
+
+/// Whether the engine deletes what is past its time to live now and then. Who only looks deletes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sweeps {
+    Yes,
+    No,
+}
+
+/// Whether there is data in a folder.
+pub(crate) fn is_in(folder: &Path) -> bool {
+    folder.join(FILE).is_file()
+}
 
 /// How often what is past its time to live is deleted: late, as on AWS.
 const SWEEP: Duration = Duration::from_mins(10);
@@ -48,11 +63,15 @@ impl Applied {
     /// The stream of `table` has been applied up to this record. Whether the engine could be told: it may be at work
     /// just now.
     pub(crate) fn up_to(&self, table: &str, sequence: &str) -> bool {
+        let Some(sequence) = stored(sequence) else {
+            tracing::warn!(sequence, "no sequence number of the engine's: its stream is not trimmed");
+            return false;
+        };
         let Ok(connection) = self.connection.lock() else { return false };
         let told = connection.execute(
-            "INSERT INTO user_sessions_applied (table_name, sequence) VALUES (?1, CAST(?2 AS INTEGER))
+            "INSERT INTO user_sessions_applied_up_to (table_name, sequence) VALUES (?1, ?2)
              ON CONFLICT (table_name) DO UPDATE SET sequence = excluded.sequence",
-            [table, sequence],
+            (table, sequence),
         );
         told.inspect_err(
             |cause| tracing::debug!(%cause, "the engine is not told how far its stream was applied"),
@@ -63,12 +82,12 @@ impl Applied {
 
 impl Engine {
     /// Starts it on a random loopback port, with its data in the folder `data` or in memory.
-    pub(crate) async fn start(data: Option<&Path>) -> Result<Self> {
+    pub(crate) async fn start(data: Option<&Path>, sweeps: Sweeps) -> Result<Self> {
         let path = match data {
             None => format!("file:user-sessions-{}?mode=memory&cache=shared", Uuid::new_v4()),
             Some(folder) => {
                 fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-                let file = folder.join("sessions.db");
+                let file = folder.join(FILE);
                 file.to_str().context("the path of the data is not UTF-8")?.to_owned()
             }
         };
@@ -78,10 +97,13 @@ impl Engine {
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?).parse()?;
-        let sweeper = tokio::spawn(sweep(database.clone()));
-        let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let mut tasks = Vec::new();
+        if sweeps == Sweeps::Yes {
+            tasks.push(tokio::spawn(sweep(database.clone())).abort_handle());
+        }
+        tasks.push(tokio::spawn(dynoxide::server::serve_on(listener, database)).abort_handle());
         let applied = Applied { connection: Arc::new(Mutex::new(connection)) };
-        Ok(Self { url, applied, tasks: vec![sweeper.abort_handle(), server.abort_handle()] })
+        Ok(Self { url, applied, tasks })
     }
 }
 
@@ -99,15 +121,24 @@ fn stream_upkeep() -> String {
     format!(
         "CREATE INDEX IF NOT EXISTS user_sessions_newest
              ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
-         CREATE TABLE IF NOT EXISTS user_sessions_applied (table_name TEXT PRIMARY KEY, sequence INTEGER NOT NULL);
+         CREATE TABLE IF NOT EXISTS user_sessions_applied_up_to
+             (table_name TEXT PRIMARY KEY, sequence INTEGER NOT NULL);
          DROP TRIGGER IF EXISTS user_sessions_trim;
          CREATE TRIGGER user_sessions_trim AFTER INSERT ON _stream_records BEGIN
              DELETE FROM _stream_records
              WHERE id <= NEW.id - {STREAM_RECORDS} AND table_name = NEW.table_name
                AND CAST(sequence_number AS INTEGER)
-                   <= (SELECT sequence FROM user_sessions_applied WHERE table_name = NEW.table_name);
+                   <= (SELECT sequence FROM user_sessions_applied_up_to WHERE table_name = NEW.table_name);
          END;"
     )
+}
+
+/// The engine adds this to the numbers that it stores, so that they have as many digits as Amazon's.
+const SEQUENCE_OFFSET: u128 = 100_000_000_000_000_000_000;
+
+/// The number that the engine stores for a record's public sequence number.
+fn stored(sequence: &str) -> Option<i64> {
+    sequence.parse::<u128>().ok()?.checked_sub(SEQUENCE_OFFSET)?.try_into().ok()
 }
 
 async fn sweep(database: Database) {
@@ -143,6 +174,18 @@ pub(crate) async fn client(url: &Url, http_client: Option<SharedHttpClient>) -> 
     let mut config = client_config(http_client).endpoint_url(url.as_str());
     config.set_region(aws.region().cloned());
     config.set_credentials_provider(aws.credentials_provider());
+    Client::from_conf(config.build())
+}
+
+/// The same client for a person who waits at a terminal, perhaps far from AWS: a page of a megabyte may take its time,
+/// and throttling passes.
+pub(crate) fn patient(client: &Client) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(Duration::from_mins(1))
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(10).with_max_backoff(Duration::from_secs(20));
+    let config = client.config().to_builder().timeout_config(timeouts).retry_config(retries);
     Client::from_conf(config.build())
 }
 

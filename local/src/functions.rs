@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::event::dynamodb::TimeWindowEvent;
 use aws_sdk_dynamodb::Client;
 use futures_util::future::BoxFuture;
 use lambda_http::{Body, Error, Request, Response};
@@ -17,7 +16,7 @@ pub(crate) type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response<Bod
 
 /// A function that reads a stream; an error wants the batch again.
 pub(crate) type StreamHandler =
-    Arc<dyn Fn(TimeWindowEvent) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+    Arc<dyn Fn(rollup::Event) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
 /// A function, by what invokes it.
 pub(crate) enum Function {
@@ -67,7 +66,7 @@ impl Parts<'_> {
     fn stream<A, F, R, O>(&self, handle: F) -> Result<Function, SettingsError>
     where
         A: FromEnvironment + Send + Sync + 'static,
-        F: Fn(Arc<A>, TimeWindowEvent) -> R + Copy + Send + Sync + 'static,
+        F: Fn(Arc<A>, rollup::Event) -> R + Copy + Send + Sync + 'static,
         R: Future<Output = Result<O, Error>> + Send + 'static,
     {
         let app = self.make::<A>()?;

@@ -36,7 +36,7 @@ use tokio::{
 
 use crate::{
     authorizer::Authorizer,
-    engine::Engine,
+    engine::{Engine, Sweeps},
     functions::{Function, Parts, StreamHandler},
     gateway::{Endpoint, Gateway},
     identity::Identity,
@@ -114,7 +114,7 @@ impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
         let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
-        let (engine, engine_url) = engine_of(&options).await?;
+        let (engine, engine_url) = engine_of(&options, Sweeps::Yes).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(
             on_this_machine || options.provider.is_some(),
@@ -138,7 +138,8 @@ impl Server {
         // In an account the deployed function reads the stream.
         let pumps = if on_this_machine {
             let streams = engine::streams_client(&engine_url, &client);
-            pumps(&template, &readers, &client, &streams, engine.as_ref()).await?
+            let pumps = pumps(&template, &readers, &client, &streams, engine.as_ref()).await?;
+            pumps.into_iter().map(|pump| tokio::spawn(pump.run()).abort_handle()).collect()
         } else {
             Vec::new()
         };
@@ -159,7 +160,8 @@ pub struct Storage {
     pub client: Client,
     /// What it is a deployment of.
     pub template: Template,
-    _engine: Option<Engine>,
+    url: Url,
+    engine: Option<Engine>,
 }
 
 impl Storage {
@@ -170,10 +172,27 @@ impl Storage {
             options.dynamodb.is_some() || options.data.is_some(),
             "name the data with --data or --dynamodb"
         );
-        let (engine, url) = engine_of(options).await?;
-        let client = engine::client(&url, options.http_client.clone()).await;
+        if let Some(folder) = &options.data {
+            ensure!(engine::is_in(folder), "there is no data in {}", folder.display());
+        }
+        let (engine, url) = engine_of(options, Sweeps::No).await?;
+        let client = engine::patient(&engine::client(&url, options.http_client.clone()).await);
         tables::find_used(&client, &template).await?;
-        Ok(Self { client, template, _engine: engine })
+        Ok(Self { client, template, url, engine })
+    }
+
+    /// Applies what is in the sessions' stream to the metrics, where no deployed function does: on this machine, whose
+    /// engines keep records for longer than a day.
+    pub async fn apply_stream(&self, clock: &Clock) -> Result<()> {
+        if !engine::is_loopback(&self.url) {
+            return Ok(());
+        }
+        let (_, readers) = functions(&self.template, &self.client, clock)?;
+        let streams = engine::streams_client(&self.url, &self.client);
+        for pump in pumps(&self.template, &readers, &self.client, &streams, self.engine.as_ref()).await? {
+            pump.drain().await?;
+        }
+        Ok(())
     }
 
     /// The name of the sessions table: the one whose stream is read.
@@ -193,11 +212,11 @@ impl Drop for Server {
 }
 
 /// Where the engine of these options is; the embedded one is started.
-async fn engine_of(options: &Options) -> Result<(Option<Engine>, Url)> {
+async fn engine_of(options: &Options, sweeps: Sweeps) -> Result<(Option<Engine>, Url)> {
     if let Some(url) = &options.dynamodb {
         return Ok((None, url.clone()));
     }
-    let engine = Engine::start(options.data.as_deref()).await?;
+    let engine = Engine::start(options.data.as_deref(), sweeps).await?;
     let url = engine.url.clone();
     Ok((Some(engine), url))
 }
@@ -253,15 +272,15 @@ fn functions(
     Ok((endpoints, readers))
 }
 
-/// Starts a pump for each stream that a function reads.
+/// A pump for each stream that a function reads.
 async fn pumps(
     template: &Template,
     readers: &HashMap<String, StreamHandler>,
     client: &Client,
     streams: &aws_sdk_dynamodbstreams::Client,
     engine: Option<&Engine>,
-) -> Result<Vec<AbortHandle>> {
-    let mut tasks = Vec::new();
+) -> Result<Vec<Pump>> {
+    let mut pumps = Vec::new();
     for mapping in &template.streams {
         let handler = readers.get(&mapping.function);
         let handler =
@@ -270,15 +289,14 @@ async fn pumps(
         let table = table.with_context(|| format!("there is no table {}", mapping.table))?.name.clone();
         let described = client.describe_table().table_name(&table).send().await?;
         let stream_arn = described.table.and_then(|table| table.latest_stream_arn);
-        let pump = Pump {
+        pumps.push(Pump {
             client: streams.clone(),
             stream_arn: stream_arn.with_context(|| format!("the table {table} has no stream"))?,
             table,
             batch_size: mapping.batch_size,
             handler: Arc::clone(handler),
             applied: engine.map(|engine| engine.applied.clone()),
-        };
-        tasks.push(tokio::spawn(pump.run()).abort_handle());
+        });
     }
-    Ok(tasks)
+    Ok(pumps)
 }

@@ -1,6 +1,6 @@
 //! `cargo run`: the local server.
 
-use std::{collections::HashMap, env, io, path::PathBuf};
+use std::{collections::HashMap, env, future::poll_fn, io, path::PathBuf, pin::pin, task::Poll};
 
 use anyhow::{Context, Result, ensure};
 use chrono::NaiveDate;
@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use local::{
     AUDIENCE, Options, Provider, Server, Storage,
-    recount::{Difference, Recount},
+    recount::{Comparison, Difference, Fewer, Recount},
     user::{Erased, UserItems},
 };
 use reqwest::Url;
@@ -59,6 +59,9 @@ enum Command {
         /// The day, like 2026-01-31
         #[arg(long, requires = "repair")]
         day: Option<NaiveDate>,
+        /// Also where the sessions table has fewer sessions of the day than its metrics
+        #[arg(long, requires = "repair")]
+        allow_fewer: bool,
     },
     /// Write all that is stored of a user, one JSON object a line
     Export {
@@ -92,45 +95,56 @@ async fn main() -> Result<()> {
         ..Options::default()
     };
     match arguments.command {
-        Some(Command::Recount { day, .. }) => return recount(&options, day).await,
+        Some(Command::Recount { day, allow_fewer, .. }) => {
+            let fewer = if allow_fewer { Fewer::Allowed } else { Fewer::Refused };
+            return recount(&options, day, fewer).await;
+        }
         Some(Command::Export { sub }) => return export(&options, &sub).await,
         Some(Command::Erase { sub }) => return erase(&options, &sub).await,
         None => {}
     }
     let page = Page::of(&options);
     let server = Server::start(options).await?;
+    // Listened for from its first poll on, and so before the page tells anybody of Ctrl-C.
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    if let Poll::Ready(outcome) = poll_fn(|context| Poll::Ready(interrupted.as_mut().poll(context))).await {
+        return Ok(outcome?);
+    }
     page.print(&server);
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    Ok(interrupted.await?)
 }
 
 #[expect(clippy::print_stdout, reason = "this is for the person who asked")]
-async fn recount(options: &Options, day: Option<NaiveDate>) -> Result<()> {
+async fn recount(options: &Options, day: Option<NaiveDate>, fewer: Fewer) -> Result<()> {
     let storage = Storage::open(options).await?;
+    storage.apply_stream(&options.clock).await?;
     let recount = Recount::new(&storage.template, storage.client.clone(), &options.clock)?;
+    println!("{}", recount.settings());
     let bar = ProgressBar::new_spinner()
         .with_style(ProgressStyle::with_template("{spinner} {human_pos} items read, {per_sec}, {elapsed}")?);
     let progress = |items| bar.inc(items);
     if let Some(day) = day {
-        let counts = recount.repair(day, progress).await?;
+        let counts = recount.repair(day, fewer, progress).await?;
         bar.finish_and_clear();
         println!("{day} is now as its sessions say: {counts}");
         return Ok(());
     }
-    let differences = recount.compare(progress).await?;
+    let Comparison { differences, skipped } = recount.compare(progress).await?;
     bar.finish_and_clear();
     let Range { first, last } = recount.within_retention();
     println!(
         "{} items read; days from {first} to {last}, sessions that were purged or erased not among them",
         bar.position()
     );
+    if skipped > 0 {
+        println!("{skipped} of them are no items of this service and were left out; the log tells more");
+    }
     for Difference { day, rows, sessions } in &differences {
         println!("{day} differs\n  metrics   {rows}\n  sessions  {sessions}");
     }
-    match differences.len() {
-        0 => println!("Metrics and sessions agree."),
-        days => println!("{days} days differ. --repair --day DAY mends one that is settled."),
-    }
+    let days = differences.len();
+    ensure!(days == 0, "{days} days differ. --repair --day DAY mends one that is settled.");
+    println!("Metrics and sessions agree.");
     Ok(())
 }
 

@@ -3,10 +3,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use anyhow::{Context, Result};
-use aws_lambda_events::event::dynamodb::TimeWindowEvent;
+use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodbstreams::{
     Client,
+    operation::get_shard_iterator::GetShardIteratorError,
     primitives::DateTime,
     types::{AttributeValue, Record, Shard, ShardIteratorType, StreamRecord},
 };
@@ -68,6 +68,20 @@ impl Pump {
         }
     }
 
+    /// Applies what is in the stream now, and ends.
+    pub(crate) async fn drain(self) -> Result<()> {
+        let mut positions = HashMap::new();
+        // Once more after an empty pass: a shard whose parent ended in it has its turn then.
+        let mut empty_passes = 0;
+        while empty_passes < 2 {
+            let any = self.pass(&mut positions).await?;
+            let failed = positions.values().any(|position| position.resume.is_some());
+            ensure!(!failed, "the stream of {} cannot be applied to the metrics", self.table);
+            empty_passes = if any { 0 } else { empty_passes + 1 };
+        }
+        Ok(())
+    }
+
     /// One batch of each shard; whether there was any. A shard that fails is tried again later and holds up nobody but
     /// its children.
     async fn pass(&self, positions: &mut HashMap<String, Position>) -> Result<bool> {
@@ -115,14 +129,15 @@ impl Pump {
     async fn batch(&self, shard: &str, position: &mut Position) -> Result<bool> {
         let iterator = match position.iterator.take() {
             Some(iterator) => iterator,
-            None => self.iterator(shard, position.last.as_deref()).await?,
+            None => self.iterator(shard, position).await?,
         };
         // What fails from here on leaves no iterator, so the same records are asked for again.
         let output = self.client.get_records().shard_iterator(iterator).limit(self.batch_size).send().await;
         let output = output.context("GetRecords")?;
         let records = output.records.unwrap_or_default();
-        if let Some(last) = records.last().and_then(|record| record.dynamodb()?.sequence_number()) {
-            let last = last.to_owned();
+        if let Some(last) = records.last() {
+            let last = last.dynamodb().and_then(StreamRecord::sequence_number);
+            let last = last.context("a record without a sequence number")?.to_owned();
             let event = self.event(shard, &records)?;
             (self.handler)(event).await.map_err(|cause| anyhow::anyhow!("the function failed: {cause}"))?;
             position.untold += records.len();
@@ -138,20 +153,27 @@ impl Pump {
         Ok(!records.is_empty())
     }
 
-    async fn iterator(&self, shard: &str, after: Option<&str>) -> Result<String> {
+    async fn iterator(&self, shard: &str, position: &mut Position) -> Result<String> {
         let request = self.client.get_shard_iterator().stream_arn(&self.stream_arn).shard_id(shard);
-        let request = match after {
+        let request = match &position.last {
             Some(last) => {
                 request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(last)
             }
             None => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
         };
-        let output = request.send().await.context("GetShardIterator")?;
+        let outcome = request.send().await;
+        if let Err(error) = &outcome
+            && error.as_service_error().is_some_and(GetShardIteratorError::is_trimmed_data_access_exception)
+        {
+            // That record has expired: from the oldest on. What was applied before is not applied twice.
+            position.last = None;
+        }
+        let output = outcome.context("GetShardIterator")?;
         output.shard_iterator.context("there is no iterator")
     }
 
     /// The event as Lambda makes it for a mapping with a tumbling window, read as the function reads it.
-    fn event(&self, shard: &str, records: &[Record]) -> Result<TimeWindowEvent> {
+    fn event(&self, shard: &str, records: &[Record]) -> Result<rollup::Event> {
         let records: Vec<Value> = records.iter().map(|record| self.record(record)).collect();
         let event = json!({
             "Records": records,
@@ -177,6 +199,9 @@ impl Pump {
             "eventSource": "aws:dynamodb",
             "awsRegion": record.aws_region().unwrap_or("us-east-1"),
             "eventSourceARN": self.stream_arn,
+            "userIdentity": record.user_identity().map(|identity| {
+                json!({ "type": identity.r#type(), "principalId": identity.principal_id() })
+            }),
             "dynamodb": {
                 "ApproximateCreationDateTime": created.map(DateTime::as_secs_f64),
                 "Keys": image(change.and_then(|change| change.keys())),
@@ -280,9 +305,10 @@ mod tests {
         let applied = Arc::new(Mutex::new(Vec::new()));
         let failures = Arc::new(Mutex::new(3));
         let (seen, left) = (Arc::clone(&applied), Arc::clone(&failures));
-        let handler: StreamHandler = Arc::new(move |event: TimeWindowEvent| {
-            let shard = event.time_window_properties.shard_id.unwrap();
-            let record = event.dynamo_db_event.records[0].event_id.clone();
+        let handler: StreamHandler = Arc::new(move |event: rollup::Event| {
+            let shard = event.shard_id.unwrap();
+            let record: Value = serde_json::from_str(event.records[0].get()).unwrap();
+            let record = record["eventID"].as_str().unwrap().to_owned();
             let mut left = left.lock().unwrap();
             let fails = shard == "parent" && *left > 0;
             if fails {

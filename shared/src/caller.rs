@@ -56,8 +56,10 @@ impl Caller {
 
 /// The words of a claim in any of the forms in which API Gateway hands it on: `a b`, `[a b]`, `["a","b"]` or `a`.
 fn words(claim: &str) -> Vec<String> {
-    if let Ok(words) = serde_json::from_str::<Vec<String>>(claim) {
-        return words;
+    if let Ok(serde_json::Value::Array(words)) = serde_json::from_str(claim)
+        && words.iter().any(serde_json::Value::is_string)
+    {
+        return words.into_iter().filter_map(|word| word.as_str().map(str::to_owned)).collect();
     }
     let inner = claim.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(claim);
     inner.split_whitespace().map(str::to_owned).collect()

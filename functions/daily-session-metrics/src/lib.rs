@@ -6,7 +6,7 @@ use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use shared::{
     ApiError,
-    metrics::{Figures, Reports, calendar::Range},
+    metrics::{Columns, Figures, Reports, calendar::Range},
     reply,
 };
 
@@ -26,7 +26,7 @@ struct Row {
 /// Every day of the range in order, those without sessions included.
 pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<Body>, ApiError> {
     let range = reports.range_for_reader(&request)?;
-    let rows = reports.store.read(range).await?;
+    let rows = reports.store.read(range, Columns::Figures).await?;
     let row = |day: chrono::NaiveDate| Row {
         date: day.to_string(),
         figures: rows.sum(Range::of(day)).summary().into(),

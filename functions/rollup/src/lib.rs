@@ -6,14 +6,26 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aws_lambda_events::event::dynamodb::{EventRecord, TimeWindowEvent};
+use aws_lambda_events::event::dynamodb::EventRecord;
 use chrono::NaiveDate;
 use lambda_runtime::Error;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use shared::{
-    counters::Event,
+    counters,
     metrics::{Rollup, change::Change, totals::day_of_session},
 };
+
+/// What Lambda delivers. Records are read one by one: one that nothing can be made of is no reason to hold up the others.
+#[derive(Debug, Deserialize)]
+pub struct Event {
+    /// The changes, as DynamoDB's stream has them.
+    #[serde(rename = "Records", default)]
+    pub records: Vec<Box<RawValue>>,
+    /// The shard that they are of; only with a tumbling window.
+    #[serde(rename = "shardId")]
+    pub shard_id: Option<String>,
+}
 
 /// What Lambda wants of a function with a tumbling window. Nothing is kept in the window.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -24,16 +36,15 @@ pub struct Reply {
 }
 
 /// Applies a batch of one shard. It is done when every row of it is written, or failed as a whole.
-pub async fn handle(rollup: Arc<Rollup>, event: TimeWindowEvent) -> Result<Reply, Error> {
-    let records = &event.dynamo_db_event.records;
+pub async fn handle(rollup: Arc<Rollup>, event: Event) -> Result<Reply, Error> {
     // The last invocation of a window may have none.
-    if records.is_empty() {
+    if event.records.is_empty() {
         return Ok(Reply::default());
     }
-    let shard = event.time_window_properties.shard_id.as_deref().filter(|shard| !shard.is_empty());
+    let shard = event.shard_id.as_deref().filter(|shard| !shard.is_empty());
     let shard =
         shard.ok_or("the event has no shardId: set TumblingWindowInSeconds on the event source mapping")?;
-    let changes: Vec<Change> = records.iter().filter_map(decode).collect();
+    let changes: Vec<Change> = event.records.iter().filter_map(|record| decode(record)).collect();
     let mut by_day = BTreeMap::<NaiveDate, Vec<&Change>>::new();
     for change in &changes {
         by_day.entry(day_of_session(&change.new, rollup.zone)).or_default().push(change);
@@ -47,10 +58,21 @@ pub async fn handle(rollup: Arc<Rollup>, event: TimeWindowEvent) -> Result<Reply
 }
 
 /// A record that cannot be decoded will never be, so it alone is left out.
-fn decode(record: &EventRecord) -> Option<Change> {
-    Change::of(record).unwrap_or_else(|cause| {
-        Event::RecordSkipped.count();
-        tracing::error!(%cause, event_id = record.event_id, "a stream record is skipped");
+fn decode(record: &RawValue) -> Option<Change> {
+    let skip = |event_id: &str, cause: &dyn std::fmt::Display| {
+        counters::Event::RecordSkipped.count();
+        tracing::error!(%cause, event_id, "a stream record is skipped");
+    };
+    let record: EventRecord = match serde_json::from_str(record.get()) {
+        Ok(record) => record,
+        Err(cause) => {
+            // Where it is and what was expected, but no value of it.
+            skip("", &format!("{:?} at column {}", cause.classify(), cause.column()));
+            return None;
+        }
+    };
+    Change::of(&record).unwrap_or_else(|cause| {
+        skip(&record.event_id, &cause);
         None
     })
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use shared::{
     ApiError, input,
     metrics::{
-        Figures, Reports,
+        Columns, Figures, Reports,
         calendar::{Range, Span},
     },
     reply,
@@ -37,7 +37,7 @@ struct Row {
 pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<Body>, ApiError> {
     let range = reports.range_for_reader(&request)?;
     let span = Span::parse(input::query(&request, "span"))?;
-    let rows = reports.store.read(range).await?;
+    let rows = reports.store.read(range, Columns::Figures).await?;
     let row = |part: Range| {
         let first = span.period_of(part.first);
         let name = match span {

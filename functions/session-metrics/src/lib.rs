@@ -7,7 +7,7 @@ use serde::Serialize;
 use shared::{
     ApiError,
     metrics::{
-        Reports,
+        Columns, Reports,
         calendar::{first_instant, last_instant},
     },
     reply,
@@ -41,7 +41,7 @@ struct Data {
 /// Sums the rows of the days in the range.
 pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<Body>, ApiError> {
     let range = reports.range_for_reader(&request)?;
-    let rows = reports.store.read(range).await?;
+    let rows = reports.store.read(range, Columns::All).await?;
     let sum = rows.sum(range).summary();
     let data = Data {
         total_sessions: sum.sessions,

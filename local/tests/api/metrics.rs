@@ -4,8 +4,12 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use shared::metrics::Rollup;
 
-use crate::support::{Answer, Need, TIMEOUT, User, World, http, is_second_engine, lacks, token};
+use crate::support::{
+    Answer, Need, TIMEOUT, User, World, http, is_second_engine, lacks, token,
+    wire::{Disturbance, Fault},
+};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
@@ -321,23 +325,84 @@ async fn purging_and_tombstones_change_no_figure() {
     assert_eq!(totals(&reader, range).await["renewedSessions"], 1);
 }
 
-/// What the engine's stream is trimmed of has been applied, so that figures are whole however many records there are.
+/// What the engine's stream is trimmed of has been applied: not by a record more, however long the rollup fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_are_whole_after_more_records_than_the_engine_keeps() {
-    if lacks(&[Need::Pump]) {
-        return;
-    }
-    if is_second_engine() {
+    if is_second_engine() || lacks(&[Need::Wire, Need::Pump]) {
         return;
     }
     let world = World::new().await;
     let (alice, reader) = (world.user("alice").await, reader(&world).await);
-    let mut expected = 0;
-    for _ in 0..120 {
-        let logins = futures_util::future::join_all((0..100).map(|_| alice.login())).await;
-        expected += logins.len();
-    }
+    let login = async |hundreds: usize| {
+        for _ in 0..hundreds {
+            futures_util::future::join_all((0..100).map(|_| alice.login())).await;
+        }
+    };
     let range = "startDate=2100-01-15&endDate=2100-01-15";
-    settle(&reader, range, "totalSessions", json!(expected)).await;
+    // More than the records after which the engine is told.
+    login(12).await;
+    settle(&reader, range, "totalSessions", json!(1_200)).await;
+    let failing = Disturbance { fault: Fault::FailedBefore, from: 0, times: usize::MAX / 2 };
+    world.wire.disturb("2100-01", Some(failing));
+    login(120).await;
+    world.wire.disturb("2100-01", None);
+    settle(&reader, range, "totalSessions", json!(13_200)).await;
     assert_eq!(totals(&reader, range).await["uniqueUsers"], 1);
+}
+
+#[tokio::test]
+async fn a_query_that_comes_piecemeal_is_whole() {
+    if lacks(&[Need::MovedClock, Need::Wire, Need::Pump]) {
+        return;
+    }
+    let world = World::new().await;
+    let (alice, reader) = (world.user("alice").await, reader(&world).await);
+    for day in ["01", "02", "03"] {
+        at(&world, &format!("{day}T10:00:00"));
+        alice.login().await;
+    }
+    let range = "startDate=2100-03-01&endDate=2100-03-31";
+    settle(&reader, range, "totalSessions", json!(3)).await;
+    let piecemeal = Disturbance { fault: Fault::Piecemeal, from: 0, times: usize::MAX / 2 };
+    world.wire.disturb("2100-03", Some(piecemeal));
+    let days = rows(&reader, "daily", range).await;
+    assert_eq!(days.iter().filter(|day| day["sessions"] == 1).count(), 3);
+    assert!(world.wire.calls("2100-03").len() >= 3, "a page for each row");
+}
+
+/// The newest of all rows that were read, and not of the last one.
+#[tokio::test]
+async fn as_of_is_when_the_newest_change_in_the_range_happened() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let reader = reader(&world).await;
+    let record = |number: u32, day: u32, created: u32| {
+        let start =
+            "2100-05-01T10:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis();
+        let start = (start + i64::from(day) * 86_400_000).to_string();
+        json!({
+            "eventID": number.to_string(), "eventName": "INSERT", "awsRegion": "us-east-1",
+            "dynamodb": {
+                "ApproximateCreationDateTime": created, "SequenceNumber": number.to_string(), "SizeBytes": 1,
+                "NewImage": {
+                    "pk": { "S": "USER#carol" },
+                    "sk": { "S": format!("SESSION#0198c0de-0000-7000-8000-{number:012}") },
+                    "state": { "S": "active" }, "startTime": { "N": start }, "lastActiveTime": { "N": start },
+                    "contentEngaged": { "BOOL": false }, "purgeAt": { "N": "9999999999" },
+                },
+            },
+        })
+    };
+    let records = [record(1, 0, 1_767_225_605), record(2, 1, 1_767_225_609), record(3, 2, 1_767_225_601)];
+    let event = serde_json::from_value(json!({ "Records": records, "shardId": "shardId-1" })).unwrap();
+    rollup::handle(world.parts::<Rollup>(), event).await.unwrap();
+    for (range, expected) in [
+        ("startDate=2100-05-01&endDate=2100-05-31", json!("2026-01-01T00:00:09.000Z")),
+        ("startDate=2100-05-03&endDate=2100-05-31", json!("2026-01-01T00:00:01.000Z")),
+        ("startDate=2100-05-04&endDate=2100-05-31", json!(null)),
+    ] {
+        assert_eq!(totals(&reader, range).await["asOf"], expected, "{range}");
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use local::recount::Recount;
+use local::recount::{Difference, Fewer, Recount};
 use serde_json::json;
 use shared::metrics::{MetricsStore, Rollup, totals::Totals};
 
@@ -22,15 +22,19 @@ fn metrics_table(world: &World) -> &str {
     &world.template.tables.iter().find(|table| table.logical_id == "MetricsTable").unwrap().name
 }
 
+async fn compare(world: &World) -> Vec<Difference> {
+    recount(world).compare(|_| ()).await.unwrap().differences
+}
+
 /// Waits until the pump has brought the metrics to where the sessions are.
 async fn settle(world: &World) {
     for _ in 0..200 {
-        if recount(world).compare(|_| ()).await.unwrap().is_empty() {
+        if compare(world).await.is_empty() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{:?}", recount(world).compare(|_| ()).await.unwrap());
+    panic!("{:?}", compare(world).await);
 }
 
 /// Sessions of two users on two days: renewed, ended, engaged, and one that was started for an unknown id.
@@ -78,7 +82,7 @@ async fn a_difference_is_told_and_mended_when_the_day_is_settled() {
     some_sessions(&world).await;
     let day: NaiveDate = "2100-01-15".parse().unwrap();
     damage(&world, "2100-01-15").await;
-    let differences = recount(&world).compare(|_| ()).await.unwrap();
+    let differences = compare(&world).await;
     assert_eq!(differences.len(), 1);
     assert_eq!(
         (differences[0].day, differences[0].rows.sessions, differences[0].sessions.sessions),
@@ -86,19 +90,90 @@ async fn a_difference_is_told_and_mended_when_the_day_is_settled() {
     );
 
     // Ten minutes of the day's sessions' last activity, then the timeout and two days.
-    let too_early = recount(&world).repair(day, |_| ()).await.unwrap_err();
+    let too_early = recount(&world).repair(day, Fewer::Allowed, |_| ()).await.unwrap_err();
     assert!(too_early.to_string().contains("is not settled"), "{too_early}");
     world.clock.set("2100-01-15T12:10:00Z".parse().unwrap());
     world.clock.advance(TIMEOUT + TimeDelta::hours(48) - TimeDelta::minutes(10));
-    recount(&world).repair(day, |_| ()).await.unwrap_err();
-    assert_eq!(recount(&world).compare(|_| ()).await.unwrap(), differences, "so far nothing was changed");
+    recount(&world).repair(day, Fewer::Allowed, |_| ()).await.unwrap_err();
+    assert_eq!(compare(&world).await, differences, "so far nothing was changed");
     world.clock.advance(TimeDelta::minutes(10) + MS);
-    let counts = recount(&world).repair(day, |_| ()).await.unwrap();
+    // It cannot be told from a day of which sessions were purged.
+    let fewer = recount(&world).repair(day, Fewer::Refused, |_| ()).await.unwrap_err();
+    assert!(fewer.to_string().contains("has 2 sessions of 2100-01-15, and its metrics 9"), "{fewer}");
+    assert_eq!(compare(&world).await, differences, "so far nothing was changed");
+    let counts = recount(&world).repair(day, Fewer::Allowed, |_| ()).await.unwrap();
     assert_eq!((counts.sessions, counts.engaged, counts.users), (2, 1, 2));
-    assert_eq!(recount(&world).compare(|_| ()).await.unwrap(), []);
+    assert_eq!(compare(&world).await, []);
     // Once more changes nothing, and the stream goes on where it was: the marks are kept.
-    recount(&world).repair(day, |_| ()).await.unwrap();
+    recount(&world).repair(day, Fewer::Refused, |_| ()).await.unwrap();
     settle(&world).await;
+}
+
+/// Each count, and the histogram, by itself.
+#[tokio::test]
+async fn a_difference_in_any_count_is_told() {
+    if lacks(&[Need::MovedClock, Need::Pump, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    some_sessions(&world).await;
+    let store = MetricsStore::new(world.client.clone(), metrics_table(&world).to_owned(), chrono_tz::UTC);
+    let day: NaiveDate = "2100-01-15".parse().unwrap();
+    let mut right = Totals::default();
+    store.lanes(day).await.unwrap().iter().for_each(|row| right.merge(&row.totals));
+    let wrong: [fn(&mut Totals); 5] = [
+        |totals| totals.engaged += 1,
+        |totals| totals.renewed += 1,
+        |totals| totals.duration_ms += 1,
+        |totals| totals.durations.add(TimeDelta::hours(2), 1),
+        |totals| totals.users.add(&"mallory".parse().unwrap()),
+    ];
+    for make_wrong in wrong {
+        let mut totals = right.clone();
+        make_wrong(&mut totals);
+        let rows = store.lanes(day).await.unwrap();
+        let as_of = rows.iter().map(|row| row.as_of).max();
+        assert!(store.replace(day, &rows, totals).await.unwrap());
+        assert_eq!(store.lanes(day).await.unwrap().iter().map(|row| row.as_of).max(), as_of);
+        let differences = compare(&world).await;
+        assert_eq!(differences.iter().map(|difference| difference.day).collect::<Vec<_>>(), [day]);
+    }
+}
+
+/// An item that is none of this service's is left out, as the rollup leaves it out, and told of.
+#[tokio::test]
+async fn a_foreign_item_stops_nothing() {
+    if lacks(&[Need::MovedClock, Need::Pump, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    world
+        .put([("pk", text("X")), ("sk", text("Y"))].map(|(name, value)| (name.to_owned(), value)).into())
+        .await;
+    some_sessions(&world).await;
+    let comparison = recount(&world).compare(|_| ()).await.unwrap();
+    assert_eq!((comparison.differences.len(), comparison.skipped), (0, 1));
+}
+
+/// To the millisecond: a day that nobody has a session of, and the oldest day within retention.
+#[tokio::test]
+async fn days_are_settled_and_kept_from_their_border_on() {
+    if lacks(&[Need::MovedClock, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let day: NaiveDate = "2100-01-10".parse().unwrap();
+    world.clock.set("2100-01-13T01:00:00Z".parse().unwrap());
+    recount(&world).repair(day, Fewer::Refused, |_| ()).await.unwrap_err();
+    world.clock.advance(MS);
+    recount(&world).repair(day, Fewer::Refused, |_| ()).await.unwrap();
+
+    // A session of the day's first instant may be purged 90 days after its last sign of life, the timeout aside.
+    world.clock.set("2100-04-09T23:59:59.999Z".parse().unwrap());
+    assert_eq!(recount(&world).within_retention().first, day);
+    world.clock.advance(MS);
+    assert_eq!(recount(&world).within_retention().first, day.succ_opt().unwrap());
 }
 
 /// Records of an older session come while the day's sessions are counted: what they change is not overwritten.
@@ -115,7 +190,7 @@ async fn a_repair_that_a_rollup_overtakes_changes_nothing() {
     // Four reads of the day's rows, and then the transaction.
     let hold = world.wire.hold("2100-01", 4);
     let recount = recount(&world);
-    let repair = recount.repair(day, |_| ());
+    let repair = recount.repair(day, Fewer::Allowed, |_| ());
     let overtake = async {
         hold.reached().await;
         assert_eq!(world.wire.calls("2100-01").last().unwrap().operation, "TransactWriteItems");
@@ -154,7 +229,7 @@ async fn a_repair_that_a_rollup_overtakes_changes_nothing() {
     let (outcome, ()) = futures_util::future::join(repair, overtake).await;
     let cause = outcome.unwrap_err();
     assert!(cause.to_string().contains("were written meanwhile: nothing was changed"), "{cause}");
-    let differences = recount.compare(|_| ()).await.unwrap();
+    let differences = recount.compare(|_| ()).await.unwrap().differences;
     let found = differences.iter().find(|difference| difference.day == day).unwrap();
     assert_eq!((found.rows.sessions, found.sessions.sessions), (9 + 1, 2));
 }
@@ -190,7 +265,8 @@ async fn a_large_table_is_counted_whole() {
     let read = std::cell::Cell::new(0);
     world.clock.advance(TIMEOUT + TimeDelta::hours(48) + MS);
     let day = world.clock.now().date_naive() - Days::new(2);
-    let counts = recount(&world).repair(day, |items| read.set(read.get() + items)).await.unwrap();
+    let counts =
+        recount(&world).repair(day, Fewer::Allowed, |items| read.set(read.get() + items)).await.unwrap();
     assert_eq!((counts.sessions, counts.engaged, counts.duration_ms, read.get()), (200, 100, 200_000, 200));
 }
 
@@ -203,7 +279,7 @@ async fn a_day_outside_retention_is_not_touched() {
     some_sessions(&world).await;
     let day: NaiveDate = "2100-01-15".parse().unwrap();
     world.clock.advance(TimeDelta::days(90));
-    let cause = recount(&world).repair(day, |_| ()).await.unwrap_err();
+    let cause = recount(&world).repair(day, Fewer::Allowed, |_| ()).await.unwrap_err();
     assert!(cause.to_string().contains("is not within retention"), "{cause}");
     assert!(!recount(&world).within_retention().days().any(|kept| kept == day));
 }

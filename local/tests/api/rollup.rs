@@ -3,14 +3,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aws_lambda_events::event::dynamodb::TimeWindowEvent;
+use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
 use serde_json::{Value, json};
-use shared::metrics::{Reports, Rollup, calendar::Range};
+use shared::metrics::{Columns, Reports, Rollup, calendar::Range};
 
 use crate::support::{
     Need, World, lacks,
@@ -130,7 +130,7 @@ fn stream(case: &Case, midnight: i64) -> (Vec<Shard>, BTreeMap<usize, Session>) 
     (shards, sessions)
 }
 
-fn event(shard: &str, records: &[Value]) -> TimeWindowEvent {
+fn event(shard: &str, records: &[Value]) -> rollup::Event {
     let event = json!({
         "Records": records,
         "shardId": shard,
@@ -190,7 +190,7 @@ async fn check(world: &World, case: &Case, number: i64) {
     );
 
     let range = Range { first, last: first + TimeDelta::days(4) };
-    let rows = world.parts::<Reports>().store.read(range).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(range, Columns::All).await.unwrap();
     for day in range.days() {
         let of_day: Vec<&Session> =
             sessions.values().filter(|session| day_of(session.start) == day).collect();
@@ -271,10 +271,86 @@ async fn rollups_that_race_on_one_row_lose_nothing() {
     });
     futures_util::future::join_all(shards).await;
     let day = day_of(midnight);
-    let rows = world.parts::<Reports>().store.read(Range::of(day)).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(Range::of(day), Columns::All).await.unwrap();
     assert_eq!(rows.sum(Range::of(day)).sessions, 80);
 }
 
+/// Every call that a batch makes meets every fault, and then the batch comes again, backwards and with each record twice.
+#[tokio::test]
+async fn a_fault_at_every_call_is_survived() {
+    if lacks(&[Need::Wire, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let rollup = world.parts::<Rollup>();
+    // Four sessions on two days, two of them engaged.
+    let changes = vec![(0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0), (0, 2, 0), (3, 5, 7_000)];
+    let case = Case { changes, split: 99, deliveries: Vec::new(), repeats: Vec::new() };
+    let mut month = 0;
+    let mut writes_hit = 0;
+    for fault in Fault::ALL {
+        for from in 0.. {
+            month += 1;
+            let first = NaiveDate::from_ymd_opt(2300 + month / 12, u32::try_from(month % 12).unwrap() + 1, 5)
+                .unwrap();
+            let midnight = first.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp_millis();
+            let (shards, _) = stream(&case, midnight);
+            let records = &shards[0].1;
+            let partition = first.format("%Y-%m").to_string();
+            // For longer than the SDK tries, so that the function sees it.
+            world.wire.disturb(&partition, Some(Disturbance { fault, from, times: 4 }));
+            let outcome = rollup::handle(Arc::clone(&rollup), event("shardId-1", records)).await;
+            let (hit, calls) = (world.wire.was_hit(&partition), world.wire.calls(&partition));
+            writes_hit += usize::from(hit && calls[from].operation == "PutItem");
+            world.wire.listen(&partition);
+            let mut again = [records.clone(), records.clone()].concat();
+            again.reverse();
+            rollup::handle(Arc::clone(&rollup), event("shardId-1", &again)).await.unwrap();
+            if outcome.is_ok() {
+                let settled = rollup::handle(Arc::clone(&rollup), event("shardId-1", records)).await;
+                settled.unwrap();
+            }
+            let range = Range { first, last: first + TimeDelta::days(3) };
+            let sum = world.parts::<Reports>().store.read(range, Columns::All).await.unwrap().sum(range);
+            assert_eq!(
+                (sum.sessions, sum.engaged, sum.duration_ms),
+                (4, 2, 7_000),
+                "{fault:?} at call {from}"
+            );
+            if !hit && calls.len() <= from {
+                break;
+            }
+        }
+    }
+    assert!(writes_hit >= 2 * Fault::ALL.len() - 2, "{writes_hit} faults met a write");
+}
+
+/// An invocation that was given up for dead beside the redelivery of its batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_batch_at_the_same_time_counts_once() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let rollup = world.parts::<Rollup>();
+    let midnight = "2197-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+    let changes = (0..6).map(|number| (number, 0, 0)).collect();
+    let case = Case { changes, split: 99, deliveries: Vec::new(), repeats: Vec::new() };
+    let records = stream(&case, midnight).0.remove(0).1;
+    let deliveries =
+        (0..6).map(|delivery| {
+            let (rollup, records) = (Arc::clone(&rollup), records[..=delivery].to_vec());
+            async move {
+                while rollup::handle(Arc::clone(&rollup), event("shardId-1", &records)).await.is_err() {}
+            }
+        });
+    futures_util::future::join_all(deliveries).await;
+    let range = Range { first: day_of(midnight), last: day_of(midnight) + TimeDelta::days(3) };
+    let rows = world.parts::<Reports>().store.read(range, Columns::All).await.unwrap();
+    assert_eq!(rows.sum(range).sessions, 6);
+}
+
+/// What Lambda sends without a tumbling window, and the last invocation of a window, which may be empty.
 #[tokio::test]
 async fn an_event_without_a_shard_names_the_missing_setting() {
     if lacks(&[Need::LocalServer]) {
@@ -284,11 +360,42 @@ async fn an_event_without_a_shard_names_the_missing_setting() {
     let rollup = world.parts::<Rollup>();
     let one = Case { changes: vec![(0, 0, 0)], split: 1, deliveries: Vec::new(), repeats: Vec::new() };
     let record = stream(&one, 0).0.remove(0).1.remove(0);
-    let cause = rollup::handle(Arc::clone(&rollup), event("", &[record])).await.unwrap_err();
+    let without: rollup::Event = serde_json::from_value(json!({ "Records": [record] })).unwrap();
+    let cause = rollup::handle(Arc::clone(&rollup), without).await.unwrap_err();
     assert!(cause.to_string().contains("TumblingWindowInSeconds"), "{cause}");
-    // The last invocation of a window may be empty.
     let reply = rollup::handle(rollup, event("", &[])).await.unwrap();
     assert_eq!(json!(reply), json!({ "state": {}, "batchItemFailures": [] }));
+}
+
+/// Rows of another zone or layout are not added to, and the batch fails, so that it comes again.
+#[tokio::test]
+async fn rows_that_were_made_otherwise_fail_the_whole_batch() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let midnight = "2196-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+    let changes = vec![(0, 0, 3_600_000), (0, 2, 0)];
+    let case = Case { changes, split: 9, deliveries: Vec::new(), repeats: Vec::new() };
+    let records = stream(&case, midnight).0.remove(0).1;
+    rollup::handle(world.parts::<Rollup>(), event("shardId-1", &records[..1])).await.unwrap();
+    let elsewhere = world.another_host_with(&[("REPORTING_TIME_ZONE", "Europe/Berlin")]).await;
+    let cause =
+        rollup::handle(elsewhere.parts::<Rollup>(), event("shardId-1", &records[1..])).await.unwrap_err();
+    assert!(
+        cause.to_string().contains("is of layout 1 in UTC, and this deployment of layout 1 in Europe/Berlin"),
+        "{cause}"
+    );
+    let table = world.template.tables.iter().find(|table| table.logical_id == "MetricsTable").unwrap();
+    let (pk, sk) = shared::metrics::row::key(day_of(midnight), shared::metrics::row::lane_of("shardId-1"));
+    let update = world.client.update_item().table_name(&table.name);
+    let update = update.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
+    // Nothing else of a row of another layout need be readable.
+    let update = update.update_expression("SET layout = :two, marks = :other");
+    let update = update.expression_attribute_values(":two", AttributeValue::N("2".to_owned()));
+    update.expression_attribute_values(":other", AttributeValue::Bool(true)).send().await.unwrap();
+    let cause = rollup::handle(world.parts::<Rollup>(), event("shardId-1", &records[1..])).await.unwrap_err();
+    assert!(cause.to_string().contains("is of layout 2 in UTC"), "{cause}");
 }
 
 #[tokio::test]
@@ -303,8 +410,14 @@ async fn only_a_record_that_cannot_be_decoded_is_left_out() {
     let case = Case { changes, split: 9, deliveries: Vec::new(), repeats: Vec::new() };
     let mut records = stream(&case, midnight).0.remove(0).1;
     records[0]["dynamodb"]["NewImage"]["state"] = json!({ "S": "unheard of" });
+    // Not even a record, and a time that has no date.
+    records.insert(1, json!({ "eventName": "INSERT" }));
+    let mut timeless = records[0].clone();
+    timeless["dynamodb"]["NewImage"] = records[2]["dynamodb"]["NewImage"].clone();
+    timeless["dynamodb"]["NewImage"]["startTime"] = json!({ "N": "8210266876799999" });
+    records.insert(2, timeless);
     rollup::handle(rollup, event("shardId-1", &records)).await.unwrap();
     let day = day_of(midnight);
-    let rows = world.parts::<Reports>().store.read(Range::of(day)).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(Range::of(day), Columns::All).await.unwrap();
     assert_eq!(rows.sum(Range::of(day)).sessions, 1);
 }

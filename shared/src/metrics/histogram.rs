@@ -64,6 +64,18 @@ impl Histogram {
         }
     }
 
+    /// Whether a count is below zero.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        self.0.iter().any(|count| *count < 0)
+    }
+
+    /// The same with zero in the place of what is below it.
+    #[must_use]
+    pub fn without_negatives(&self) -> Self {
+        Self(self.0.map(|count| count.max(0)))
+    }
+
     /// The duration that the fraction `part` of all does not exceed, within 5 % from a second to a day; zero if there
     /// are none. Below a second it is zero, and from a day on a day.
     #[must_use]

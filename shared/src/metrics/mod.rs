@@ -17,4 +17,4 @@ pub mod totals;
 
 pub use app::{Reports, Rollup};
 pub use figures::Figures;
-pub use store::{MetricsError, MetricsStore, Rows};
+pub use store::{Columns, MetricsError, MetricsStore, Rows};

@@ -53,11 +53,14 @@ impl Row {
     #[must_use]
     pub fn apply(&self, shard: &str, changes: &[&Change], now: DateTime<Utc>) -> Option<Self> {
         let mark = self.marks.get(shard).map(|mark| &mark.sequence);
-        let new: Vec<&Change> = changes
+        let mut new: Vec<&Change> = changes
             .iter()
             .copied()
             .filter(|change| mark.is_none_or(|mark| change.sequence > *mark))
             .collect();
+        // A batch may hold a record twice.
+        new.sort_unstable_by(|one, other| one.sequence.cmp(&other.sequence));
+        new.dedup_by(|one, other| one.sequence == other.sequence);
         let mut delta = Totals::default();
         for change in &new {
             delta.add(&Contribution::of(&change.user, &change.new));
@@ -69,7 +72,7 @@ impl Row {
         if new.iter().all(|change| change.is_neutral()) {
             return None;
         }
-        let sequence = new.iter().map(|change| &change.sequence).max()?.clone();
+        let sequence = new.last()?.sequence.clone();
         let mut next = self.clone();
         next.version += 1;
         next.totals.merge(&delta);
@@ -129,6 +132,25 @@ mod tests {
         for again in [vec![&off], vec![&on], vec![&off, &on]] {
             assert!(row.apply("shard", &again, time(0)).is_none());
         }
+    }
+
+    #[test]
+    fn a_record_that_comes_twice_in_a_batch_or_later_counts_once() {
+        let (one, two) = (change(1, None, true), change(2, None, false));
+        for batch in [vec![&one, &one, &two], vec![&two, &one, &two, &one]] {
+            let row = Row::default().apply("shard", &batch, time(0)).unwrap();
+            assert_eq!((row.totals.sessions, row.totals.engaged), (2, 1));
+            let mark = &row.marks["shard"].sequence;
+            assert_eq!(mark.as_str(), "2", "the newest, wherever in the batch it is");
+            assert!(row.apply("shard", &batch, time(0)).is_none());
+        }
+    }
+
+    #[test]
+    fn the_newest_record_tells_how_fresh_a_row_is() {
+        let row = Row::default().apply("one", &[&change(9, None, false)], time(0)).unwrap();
+        let row = row.apply("two", &[&change(3, None, false)], time(0)).unwrap();
+        assert_eq!(row.as_of, Some(time(9)), "an older one of another shard moves it not back");
     }
 
     #[test]

@@ -76,8 +76,10 @@ struct Item {
     zone: String,
     sessions: i64,
     engaged: i64,
+    #[serde(default)]
     renewed: i64,
     duration_ms: i64,
+    #[serde(default)]
     durations: ByteBuf,
     users: ByteBuf,
     #[serde(default, with = "ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
@@ -94,9 +96,25 @@ struct MarkItem {
     moved: DateTime<Utc>,
 }
 
-/// What readers ask for: all but the marks.
-const READ: &str =
-    "pk, sk, version, layout, #zone, sessions, engaged, renewed, durationMs, durations, #users, asOf";
+/// What a reader asks for. Nobody reads the marks but who writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Columns {
+    /// Everything.
+    All,
+    /// Without the histogram of durations and the renewals.
+    Figures,
+}
+
+impl Columns {
+    fn projection(self) -> &'static str {
+        match self {
+            Self::All => {
+                "pk, sk, version, layout, #zone, sessions, engaged, durationMs, #users, asOf, durations, renewed"
+            }
+            Self::Figures => "pk, sk, version, layout, #zone, sessions, engaged, durationMs, #users, asOf",
+        }
+    }
+}
 
 impl MetricsStore {
     /// The table named `table`, reached through `client`, with days of `zone`.
@@ -205,8 +223,8 @@ impl MetricsStore {
 
     /// The totals of each lane's row in a range, by day, and when the newest record in any of them was made. One
     /// Query for each month, all at once.
-    pub async fn read(&self, range: Range) -> Result<Rows, MetricsError> {
-        let months = range.by_period(Span::Monthly).into_iter().map(|part| self.read_month(part));
+    pub async fn read(&self, range: Range, columns: Columns) -> Result<Rows, MetricsError> {
+        let months = range.by_period(Span::Monthly).into_iter().map(|part| self.read_month(part, columns));
         let mut rows = Rows::default();
         for (day, row) in try_join_all(months).await?.into_iter().flatten() {
             rows.as_of = rows.as_of.max(row.as_of);
@@ -215,7 +233,7 @@ impl MetricsStore {
         Ok(rows)
     }
 
-    async fn read_month(&self, part: Range) -> Result<Vec<(NaiveDate, Row)>, MetricsError> {
+    async fn read_month(&self, part: Range, columns: Columns) -> Result<Vec<(NaiveDate, Row)>, MetricsError> {
         let (month, _) = key(part.first, 0);
         // Before and after all lanes.
         let (first, last) = (format!("DAY#{}#", part.first), format!("DAY#{}#~", part.last));
@@ -224,7 +242,7 @@ impl MetricsStore {
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :month AND sk BETWEEN :first AND :last")
-            .projection_expression(READ)
+            .projection_expression(columns.projection())
             .expression_attribute_names("#zone", "zone")
             .expression_attribute_names("#users", "users")
             .expression_attribute_values(":month", AttributeValue::S(month))
@@ -240,14 +258,20 @@ impl MetricsStore {
     fn row(&self, item: HashMap<String, AttributeValue>) -> Result<(NaiveDate, Row), MetricsError> {
         let name = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
         let malformed = |cause: String| MetricsError::Malformed { row: name.clone(), cause };
-        let item: Item = serde_dynamo::from_item(item).map_err(|error| malformed(error.to_string()))?;
-        if (item.layout, item.zone.as_str()) != (LAYOUT, self.zone.name()) {
+        // First of all: nothing else of a row of another layout need be as it is here.
+        let text = |name: &str| match item.get(name) {
+            Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
+            _ => "none".to_owned(),
+        };
+        let (layout, zone) = (text("layout"), text("zone"));
+        if (layout.as_str(), zone.as_str()) != (LAYOUT.to_string().as_str(), self.zone.name()) {
             return Err(MetricsError::Foreign {
-                row: item.sk,
-                found: format!("layout {} in {}", item.layout, item.zone),
+                row: name,
+                found: format!("layout {layout} in {zone}"),
                 expected: format!("layout {LAYOUT} in {}", self.zone.name()),
             });
         }
+        let item: Item = serde_dynamo::from_item(item).map_err(|error| malformed(error.to_string()))?;
         let day = item.sk.split('#').nth(1).and_then(|day| day.parse().ok());
         let day = day.ok_or_else(|| malformed("no day in its key".to_owned()))?;
         let totals = Totals {
@@ -307,6 +331,13 @@ fn unchanged_since(version: u64) -> (&'static str, Option<HashMap<String, Attrib
     ("version = :before", Some(HashMap::from([(":before".to_owned(), before)])))
 }
 
+/// The sum without its users.
+fn counts(lanes: &[Totals]) -> Totals {
+    let mut sum = Totals::default();
+    lanes.iter().for_each(|lane| sum.merge_counts(lane));
+    sum
+}
+
 /// The rows of a range.
 #[derive(Debug, Default)]
 pub struct Rows {
@@ -316,14 +347,56 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The sum over the days of `range` and their lanes.
+    /// The sum over the days of `range` as it is shown: day by day made sound, so that a range is what its days add up
+    /// to.
     #[must_use]
     pub fn sum(&self, range: Range) -> Totals {
         let days = self.by_day.range(range.first..=range.last);
-        let sum = Totals::of_all(days.flat_map(|(_, lanes)| lanes));
-        if sum.is_negative() {
-            tracing::error!("a sum over all lanes is negative: the metrics need a recount");
+        let users = Sketch::of_all(days.clone().flat_map(|(_, lanes)| lanes).map(|lane| &lane.users));
+        let mut sum = Totals { users, ..Totals::default() };
+        for (day, lanes) in days {
+            let counts = counts(lanes);
+            if counts.is_sound() {
+                sum.merge_counts(&counts);
+            } else {
+                tracing::error!(%day, "the sum over the day's rows makes no sense: the metrics need a recount");
+                sum.merge_counts(&counts.made_sound());
+            }
         }
         sum
+    }
+
+    /// The sum over a day's rows as they are.
+    #[must_use]
+    pub fn day(&self, day: NaiveDate) -> Totals {
+        let lanes = self.by_day.get(&day).map(Vec::as_slice).unwrap_or_default();
+        Totals { users: Sketch::of_all(lanes.iter().map(|lane| &lane.users)), ..counts(lanes) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A view of the rows that is torn, or a table that began in the middle of a day's sessions.
+    #[test]
+    fn a_range_is_what_its_days_add_up_to_even_where_one_makes_no_sense() {
+        let day = |day: u32| NaiveDate::from_ymd_opt(2026, 1, day).unwrap();
+        let totals = |sessions: i64, engaged: i64| Totals { sessions, engaged, ..Totals::default() };
+        let by_day = BTreeMap::from([
+            (day(1), vec![totals(1, 0), totals(-2, -1)]),
+            (day(2), vec![totals(3, 1), totals(-1, 0)]),
+            (day(3), vec![totals(1, 2)]),
+        ]);
+        let rows = Rows { by_day, as_of: None };
+        let shown = |range: Range| {
+            let sum = rows.sum(range).summary();
+            (sum.sessions, sum.engaged)
+        };
+        let days: Vec<_> = (1..=4).map(|number| shown(Range::of(day(number)))).collect();
+        assert_eq!(days, [(0, 0), (2, 1), (1, 1), (0, 0)]);
+        assert_eq!(shown(Range { first: day(1), last: day(4) }), (3, 2));
+        let as_they_are = rows.day(day(1));
+        assert_eq!((as_they_are.sessions, as_they_are.engaged), (-1, -1));
     }
 }

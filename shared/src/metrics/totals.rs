@@ -88,15 +88,7 @@ impl Totals {
         self.users.merge(&other.users);
     }
 
-    /// The sum of all of these.
-    pub fn of_all<'a>(parts: impl Iterator<Item = &'a Self> + Clone) -> Self {
-        let users = Sketch::of_all(parts.clone().map(|part| &part.users));
-        let mut sum = Self { users, ..Self::default() };
-        parts.for_each(|part| sum.merge_counts(part));
-        sum
-    }
-
-    fn merge_counts(&mut self, other: &Self) {
+    pub(super) fn merge_counts(&mut self, other: &Self) {
         self.sessions += other.sessions;
         self.engaged += other.engaged;
         self.renewed += other.renewed;
@@ -104,18 +96,34 @@ impl Totals {
         self.durations.merge(&other.durations);
     }
 
-    /// Whether a count is below zero: impossible for a sum over all of its parts.
+    /// Whether the counts are those of some sessions: none is below zero, and no more sessions are engaged or renewed
+    /// than there are. A sum over all of its parts is sound, unless the view of it is torn or the rows are damaged.
     #[must_use]
-    pub fn is_negative(&self) -> bool {
-        [self.sessions, self.engaged, self.renewed, self.duration_ms].iter().any(|count| *count < 0)
+    pub fn is_sound(&self) -> bool {
+        let within = |count: i64| (0..=self.sessions).contains(&count);
+        within(self.engaged) && within(self.renewed) && self.duration_ms >= 0 && !self.durations.is_negative()
     }
 
-    /// The figures that are shown, never negative.
+    /// The nearest counts that are sound, as they are shown.
+    #[must_use]
+    pub fn made_sound(&self) -> Self {
+        let sessions = self.sessions.max(0);
+        Self {
+            sessions,
+            engaged: self.engaged.clamp(0, sessions),
+            renewed: self.renewed.clamp(0, sessions),
+            duration_ms: self.duration_ms.max(0),
+            durations: self.durations.without_negatives(),
+            users: self.users.clone(),
+        }
+    }
+
+    /// The figures that are shown.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let count = |count: i64| count.max(0).cast_unsigned();
         let (sessions, engaged) = (count(self.sessions), count(self.engaged));
-        let duration = TimeDelta::milliseconds(self.duration_ms.max(0));
+        let duration = TimeDelta::milliseconds(self.duration_ms);
         Summary {
             sessions,
             engaged,
@@ -228,7 +236,7 @@ mod tests {
             prop_assert_eq!(counts(&folded), counts(&sum));
             prop_assert_eq!(counts(&folded), counts(&back));
             prop_assert_eq!(folded.summary(), sum.summary());
-            prop_assert!(!folded.is_negative());
+            prop_assert!(folded.is_sound());
         }
     }
 
@@ -249,7 +257,10 @@ mod tests {
         assert_eq!(Totals::default().summary(), zero);
         let negative =
             Totals { sessions: -1, engaged: -1, renewed: -1, duration_ms: -1, ..Totals::default() };
-        assert!(negative.is_negative());
-        assert_eq!(negative.summary(), zero);
+        assert!(!negative.is_sound());
+        assert_eq!(negative.made_sound().summary(), zero);
+        let unsound = Totals { sessions: 1, engaged: 2, ..Totals::default() };
+        assert!(!unsound.is_sound());
+        assert_eq!(unsound.made_sound().summary().engaged, 1);
     }
 }

@@ -21,6 +21,9 @@ pub(super) type Attributes = HashMap<String, AttributeValue>;
 const USER: &str = "USER#";
 const SESSION: &str = "SESSION#";
 
+/// The end of the year 9999: a time beyond it has no date in every time zone.
+const LAST_TIME: i64 = 253_402_300_799_999;
+
 /// A stored item that is no record of ours; names what is wrong with it, never its content.
 #[derive(Debug, Error)]
 #[error("an item of the sessions table is malformed: {0}")]
@@ -159,6 +162,10 @@ pub(super) fn of_tombstone(
 pub(super) fn record(attributes: impl Into<serde_dynamo::Item>) -> Result<Record, Malformed> {
     let item: Item = serde_dynamo::from_item(attributes).map_err(|error| Malformed(error.to_string()))?;
     let purge_at = item.purge_at;
+    let mut times = [item.start_time, item.last_active_time, item.end_time].into_iter().flatten();
+    if !times.all(|time| (0..=LAST_TIME).contains(&time.timestamp_millis())) {
+        return Err(Malformed("a time is not within the years 1970 to 9999".to_owned()));
+    }
     let (Some(start_time), Some(last_active_time)) = (item.start_time, item.last_active_time) else {
         let renewed_to = required(item.renewed_to, "renewedTo of a tombstone")?;
         return Ok(Record { body: Body::Tombstone { renewed_to }, purge_at });
