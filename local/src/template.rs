@@ -270,6 +270,8 @@ struct FunctionProperties {
     code_uri: String,
     #[serde(default)]
     policies: Vec<Value>,
+    #[serde(rename = "MemorySize")]
+    _memory_size: Option<IgnoredAny>,
     #[serde(default)]
     environment: Environment,
     #[serde(default)]
