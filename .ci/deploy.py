@@ -1,18 +1,26 @@
 """Deploys the built template into ministack, a stand-in for AWS on this machine, and compares what is then there with
 the template. Prints the variables with which `cargo test --test api` calls the deployed API.
 
-    deploy.py ENDPOINT ISSUER AUDIENCE
+    deploy.py deploy ENDPOINT ISSUER AUDIENCE
+
+Feeds the stream of the deployed sessions table to the deployed rollup, as an event source mapping with a tumbling window
+does, which ministack does not know; and compares the metrics that the API then tells with the sessions.
+
+    deploy.py rollup ENDPOINT ISSUER
 
 ministack does not read the OpenAPI body that SAM makes of the routes, so routes, integrations and authorizer are made
 here, from that very body, as CloudFormation would make them.
 """
 
+import collections
+import datetime
 import json
 import os
 import re
 import subprocess
 import sys
 import urllib.parse
+import urllib.request
 
 import boto3
 
@@ -170,10 +178,67 @@ def source_functions():
     return [(name, it) for name, it in resources.items() if it["Type"] == "AWS::Serverless::Function"]
 
 
+def roll_up(stack, dynamodb, streams, functions):
+    """Delivers every record of the stream, shard by shard."""
+    stream = dynamodb.describe_table(TableName=stack.physical["SessionsTable"])["Table"]["LatestStreamArn"]
+    delivered = 0
+    for shard in streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
+        iterator = streams.get_shard_iterator(
+            StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while iterator:
+            page = streams.get_records(ShardIterator=iterator, Limit=1000)
+            records, iterator = page["Records"], page.get("NextShardIterator")
+            if not records:
+                break
+            for record in records:
+                change = record["dynamodb"]
+                change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
+            event = {"Records": records, "shardId": shard["ShardId"], "state": {}, "eventSourceARN": stream}
+            answer = functions.invoke(FunctionName=stack.physical["Rollup"], Payload=json.dumps(event))
+            reply = json.loads(answer["Payload"].read())
+            assert reply == {"state": {}, "batchItemFailures": []}, reply
+            delivered += len(records)
+    return delivered
+
+
+def compare_metrics(stack, api_url, issuer, dynamodb):
+    """The sessions in the table by the day on which they started, against what the API tells."""
+    sessions = collections.Counter()
+    for page in dynamodb.get_paginator("scan").paginate(TableName=stack.physical["SessionsTable"]):
+        for item in page["Items"]:
+            if "startTime" in item:
+                start = datetime.datetime.fromtimestamp(int(item["startTime"]["N"]) / 1000, datetime.timezone.utc)
+                sessions[start.date().isoformat()] += 1
+    form = {"grant_type": "password", "username": "ci", "password": "x", "scope": "metrics:read"}
+    with urllib.request.urlopen(f"{issuer}/oauth2/token", urllib.parse.urlencode(form).encode()) as answer:
+        token = json.load(answer)["access_token"]
+    first, last = min(sessions), max(sessions)
+    url = urllib.parse.urlsplit(f"{api_url}/metrics/sessions/daily?startDate={first}&endDate={last}")
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{url.port}{url.path}?{url.query}",
+        headers={"Host": url.netloc, "Authorization": f"Bearer {token}"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        days = {row["date"]: row["sessions"] for row in json.load(answer)["data"] if row["sessions"]}
+    # Sessions that tests erased are still counted.
+    assert all(days.get(day, 0) >= count for day, count in sessions.items()), (days, sessions)
+    return days
+
+
 def main():
-    endpoint, issuer, audience = sys.argv[1:]
-    parameters = {"JwtIssuer": issuer, "JwtAudience": audience, "DeletionProtection": "false", "LogLevel": "DEBUG"}
+    command, endpoint, issuer, *rest = sys.argv[1:]
     client = lambda service: boto3.client(service, endpoint_url=endpoint, region_name=REGION)
+    parameters = {"JwtIssuer": issuer, "JwtAudience": "user-sessions", "DeletionProtection": "false"}
+    if command == "rollup":
+        stack = Stack(client("cloudformation"), parameters)
+        delivered = roll_up(stack, client("dynamodb"), client("dynamodbstreams"), client("lambda"))
+        port = urllib.parse.urlsplit(endpoint).port
+        api_url = f"http://{stack.physical['Api']}.execute-api.localhost:{port}"
+        days = compare_metrics(stack, api_url, issuer, client("dynamodb"))
+        print(f"  {delivered} records of the stream: {days}")
+        return
+    (parameters["JwtAudience"],) = rest
     deploy(endpoint, parameters)
     stack = Stack(client("cloudformation"), parameters)
     gateway = client("apigatewayv2")
@@ -185,7 +250,6 @@ def main():
     print(f"TEST_ISSUER={issuer}")
     print(f"TEST_SESSIONS_TABLE={stack.physical['SessionsTable']}")
     print(f"TEST_METRICS_TABLE={stack.physical['MetricsTable']}")
-    print(f"TEST_ROLLUP={stack.physical['Rollup']}")
 
 
 main()
