@@ -13,7 +13,7 @@ use rsa::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::support::{Answer, Need, PROVIDER, World, http, lacks, send, token};
+use crate::support::{Answer, Need, PROVIDER, World, http, is_deployed, lacks, send, token};
 
 /// A key that the provider does not publish.
 static FOREIGN_KEY: LazyLock<RsaPrivateKey> =
@@ -27,13 +27,17 @@ async fn list_with(world: &World, authorization: Option<&str>) -> Answer {
     send(request).await
 }
 
-/// Checks that the token is refused as API Gateway does, and returns what the challenge says.
-async fn refusal(world: &World, token: &str) -> String {
+/// Checks that the token is refused as API Gateway does, and that the challenge says so.
+async fn refused(world: &World, token: &str, expected: &str) {
     let answer = list_with(world, Some(&format!("Bearer {token}"))).await;
     assert_eq!((answer.status, &answer.body), (401, &json!({ "message": "Unauthorized" })), "{token}");
+    if is_deployed() {
+        // ministack's gateway gives no reason.
+        return;
+    }
     let challenge = answer.headers["www-authenticate"].to_str().unwrap();
     let (_, description) = challenge.split_once("error=\"invalid_token\" error_description=\"").unwrap();
-    description.trim_end_matches('"').to_owned()
+    assert_eq!(description.trim_end_matches('"'), expected, "{token}");
 }
 
 /// A good token but for these claims; null leaves one out.
@@ -72,7 +76,7 @@ async fn a_request_without_a_token_is_challenged() {
             (401, json!({ "message": "Unauthorized" })),
             "{authorization:?}"
         );
-        assert!(answer.headers.contains_key("www-authenticate"));
+        assert!(is_deployed() || answer.headers.contains_key("www-authenticate"));
     }
 }
 
@@ -101,7 +105,7 @@ async fn every_route_is_guarded() {
 async fn garbage_is_refused() {
     let world = World::new().await;
     for garbage in ["x", "a.b.c", "e30.e30.", "....", "{}"] {
-        assert_eq!(refusal(&world, garbage).await, "the token is malformed");
+        refused(&world, garbage, "the token is malformed").await;
     }
 }
 
@@ -111,7 +115,7 @@ async fn a_token_without_a_signature_is_refused() {
     let (_, claims, _) = parts(&token_with(&json!({})).await);
     for alg in ["none", "None", "NONE"] {
         let unsigned = format!("{}.{}.", encoded(&json!({ "alg": alg, "typ": "JWT" })), encoded(&claims));
-        assert_eq!(refusal(&world, &unsigned).await, "the token is malformed");
+        refused(&world, &unsigned, "the token is malformed").await;
     }
 }
 
@@ -132,7 +136,7 @@ async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
     let modulus = keys["keys"][0]["n"].as_str().unwrap();
     for secret in [modulus.as_bytes().to_vec(), URL_SAFE_NO_PAD.decode(modulus).unwrap()] {
         let confused = encode(&header, &claims, &EncodingKey::from_secret(&secret)).unwrap();
-        assert_eq!(refusal(&world, &confused).await, "the token's algorithm is not an RSA one");
+        refused(&world, &confused, "the token's algorithm is not an RSA one").await;
     }
 }
 
@@ -141,16 +145,13 @@ async fn a_token_of_another_key_is_refused() {
     let world = World::new().await;
     let (head, claims, _) = parts(&token_with(&json!({})).await);
     let mut header = Header::new(Algorithm::RS256);
-    assert_eq!(refusal(&world, &signed(&header, &claims, &FOREIGN_KEY)).await, "the token names no key");
+    refused(&world, &signed(&header, &claims, &FOREIGN_KEY), "the token names no key").await;
     header.kid = Some("another".to_owned());
-    assert_eq!(refusal(&world, &signed(&header, &claims, &FOREIGN_KEY)).await, "the issuer has no such key");
+    refused(&world, &signed(&header, &claims, &FOREIGN_KEY), "the issuer has no such key").await;
     header.kid = head["kid"].as_str().map(str::to_owned);
-    assert_eq!(
-        refusal(&world, &signed(&header, &claims, &FOREIGN_KEY)).await,
-        "the token's signature is wrong"
-    );
+    refused(&world, &signed(&header, &claims, &FOREIGN_KEY), "the token's signature is wrong").await;
     header.kid = Some(head["kid"].as_str().unwrap().to_uppercase() + "x");
-    assert_eq!(refusal(&world, &signed(&header, &claims, &FOREIGN_KEY)).await, "the issuer has no such key");
+    refused(&world, &signed(&header, &claims, &FOREIGN_KEY), "the issuer has no such key").await;
 }
 
 #[tokio::test]
@@ -169,7 +170,7 @@ async fn a_token_that_brings_its_own_key_is_refused() {
         header.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let header: Header = serde_json::from_value(header).unwrap();
         let token = signed(&header, &claims, &FOREIGN_KEY);
-        assert_eq!(refusal(&world, &token).await, "the token brings a key of its own");
+        refused(&world, &token, "the token brings a key of its own").await;
     }
 }
 
@@ -221,11 +222,14 @@ async fn a_changed_token_is_refused() {
     let (head, mut claims, signature) = parts(&good);
     claims["sub"] = json!("mallory");
     let changed = format!("{}.{}.{signature}", encoded(&head), encoded(&claims));
-    assert_eq!(refusal(&world, &changed).await, "the token's signature is wrong");
+    refused(&world, &changed, "the token's signature is wrong").await;
 }
 
 #[tokio::test]
 async fn times_are_numbers_and_there_is_no_leeway() {
+    if lacks(&[Need::AmazonsGateway]) {
+        return;
+    }
     let world = World::new().await;
     let now = now();
     for (claims, expected) in [
@@ -237,7 +241,7 @@ async fn times_are_numbers_and_there_is_no_leeway() {
         (json!({ "nbf": "0" }), "the token is not valid yet"),
         (json!({ "iat": now + 60 }), "the token was issued in the future"),
     ] {
-        assert_eq!(refusal(&world, &token_with(&claims).await).await, expected, "{claims}");
+        refused(&world, &token_with(&claims).await, expected).await;
     }
     for claims in [json!({ "iat": null }), json!({ "nbf": now }), json!({ "exp": f64::from(u32::MAX) + 0.5 })]
     {
@@ -251,7 +255,7 @@ async fn a_token_of_another_issuer_is_refused() {
     let world = World::new().await;
     for issuer in [json!(null), json!("https://issuer.example.com"), json!(format!("{}/", *PROVIDER))] {
         let token = token_with(&json!({ "iss": issuer })).await;
-        assert_eq!(refusal(&world, &token).await, "the token is from another issuer");
+        refused(&world, &token, "the token is from another issuer").await;
     }
 }
 
@@ -268,7 +272,7 @@ async fn a_client_id_counts_only_without_an_audience() {
         json!({ "aud": { "x": ours } }),
     ] {
         let token = token_with(&claims).await;
-        assert_eq!(refusal(&world, &token).await, "the token is for another audience", "{claims}");
+        refused(&world, &token, "the token is for another audience").await;
     }
     for claims in [json!({ "aud": ["another", ours] }), json!({ "aud": null, "client_id": ours })] {
         let token = token_with(&claims).await;
@@ -283,7 +287,7 @@ async fn a_refresh_token_gets_new_tokens_and_is_none_itself() {
     let first = [("grant_type", "password"), ("username", "alice"), ("password", "x"), ("scope", "a b")];
     let tokens: Value = http().post(&url).form(&first).send().await.unwrap().json().await.unwrap();
     let refresh = tokens["refresh_token"].as_str().unwrap();
-    assert_eq!(refusal(&world, refresh).await, "the token is for another audience");
+    refused(&world, refresh, "the token is for another audience").await;
     let again = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
     let tokens: Value = http().post(&url).form(&again).send().await.unwrap().json().await.unwrap();
     let (_, claims, _) = parts(tokens["access_token"].as_str().unwrap());

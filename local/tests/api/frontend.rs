@@ -125,5 +125,8 @@ async fn a_page_of_another_origin_may_call() {
         crate::support::send(world.request(reqwest::Method::GET, "/user-sessions").header("origin", origin));
     let refused = refused.await;
     assert_eq!((refused.status, refused.body), (401, json!({ "message": "Unauthorized" })));
+    if lacks(&[Need::AmazonsGateway]) {
+        return;
+    }
     assert_eq!(refused.headers["access-control-allow-origin"], "*", "or a page could not read why");
 }

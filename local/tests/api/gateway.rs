@@ -27,6 +27,9 @@ async fn refusal(options: Options) -> String {
 
 #[tokio::test]
 async fn what_is_no_route_is_not_found() {
+    if lacks(&[Need::AmazonsGateway]) {
+        return;
+    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     for (method, path) in [
