@@ -4,12 +4,16 @@ what each answers.
     invoke.py DYNAMODB-URL SESSIONS-TABLE METRICS-TABLE
 """
 
+import ipaddress
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.parse
 
 EVENT_ID = "0198c0de-0000-7000-8000-000000000001"
 
@@ -28,7 +32,7 @@ def invoke(function, variables, session_id=None):
         with open(paths["env.json"], "w", encoding="utf-8") as file:
             json.dump({"Parameters": variables}, file)
         command = ["sam", "local", "invoke", function, "-e", paths["event.json"], "-n", paths["env.json"]]
-        command += ["--skip-pull-image", "--docker-network", "host"]
+        command += ["--skip-pull-image"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     if done.returncode or not lines:
@@ -38,8 +42,35 @@ def invoke(function, variables, session_id=None):
     return answer, done.stdout + done.stderr
 
 
+def reachable_from_containers(url):
+    """Where a container finds what listens on this machine's loopback: SAM gives it Docker's bridge and nothing else, so
+    connections to the bridge's gateway are passed on."""
+    inspect = ["docker", "network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"]
+    bridge = json.loads(subprocess.run(inspect, capture_output=True, text=True, check=True).stdout)[0]
+    # Some versions leave the gateway out where it is the default: the network's first address.
+    gateway = bridge.get("Gateway") or str(next(ipaddress.ip_network(bridge["Subnet"]).hosts()))
+    listener = socket.create_server((gateway, 0))
+    target = ("127.0.0.1", urllib.parse.urlsplit(url).port)
+
+    def pump(source, sink):
+        with source, sink:
+            while data := source.recv(65536):
+                sink.sendall(data)
+
+    def accept():
+        while True:
+            client, _ = listener.accept()
+            server = socket.create_connection(target)
+            for ends in ((client.dup(), server.dup()), (server, client)):
+                threading.Thread(target=pump, args=ends, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return f"http://{gateway}:{listener.getsockname()[1]}"
+
+
 def main():
     dynamodb, sessions, metrics = sys.argv[1:]
+    dynamodb = reachable_from_containers(dynamodb)
     variables = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb, "SESSIONS_TABLE": sessions, "METRICS_TABLE": metrics}
     invoked = set()
 
