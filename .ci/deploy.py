@@ -8,6 +8,10 @@ does, which ministack does not know; and compares the metrics that the API then 
 
     deploy.py rollup ENDPOINT ISSUER
 
+Deploys a second stack with nothing but the template's defaults, as in a first deployment, and looks at its user pool.
+
+    deploy.py defaults ENDPOINT
+
 ministack does not read the OpenAPI body that SAM makes of the routes, so routes, integrations and authorizer are made
 here, from that very body, as CloudFormation would make them.
 """
@@ -99,10 +103,11 @@ class Stack:
                 yield name, self.resolve(resource.get("Properties", {}))
 
 
-def deploy(endpoint, parameters):
-    overrides = [f"{name}={value}" for name, value in parameters.items()]
-    command = ["sam", "deploy", "--stack-name", STACK, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
-    command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides", *overrides]
+def deploy(endpoint, stack, parameters):
+    command = ["sam", "deploy", "--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
+    command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+    if parameters:
+        command += ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
     environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint}
     # A file, not a pipe: SAM's progress fills it, and it is read only if something goes wrong.
     with open("target/deploy.log", "w", encoding="utf-8") as log:
@@ -242,9 +247,32 @@ def compare_metrics(stack, api_url, issuer, dynamodb):
     return days
 
 
+def check_user_pool(outputs, cognito):
+    """The user pool that a stack makes where no issuer is given."""
+    for name in ("ApiUrl", "Issuer", "ClientId", "SignInUrl", "UserPoolId", "SessionsTableName", "MetricsTableName"):
+        assert outputs.get(name), (name, outputs)
+    pool_id = outputs["UserPoolId"]
+    assert outputs["Issuer"] == f"https://cognito-idp.{REGION}.amazonaws.com/{pool_id}", outputs
+    pool = cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+    assert pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"], pool
+    client = cognito.describe_user_pool_client(UserPoolId=pool_id, ClientId=outputs["ClientId"])["UserPoolClient"]
+    assert client["AllowedOAuthFlows"] == ["code"] and not client.get("ClientSecret"), client
+    groups = [group["GroupName"] for group in cognito.list_groups(UserPoolId=pool_id)["Groups"]]
+    assert groups == ["metrics:read"], groups
+
+
 def main():
-    command, endpoint, issuer, *rest = sys.argv[1:]
+    command, endpoint, *rest = sys.argv[1:]
     client = lambda service: boto3.client(service, endpoint_url=endpoint, region_name=REGION)
+    if command == "defaults":
+        name = f"{STACK}-defaults"
+        deploy(endpoint, name, {})
+        (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        check_user_pool(outputs, client("cognito-idp"))
+        print(f"  {outputs}")
+        return
+    issuer, *rest = rest
     parameters = {"JwtIssuer": issuer, "JwtAudience": "user-sessions", "DeletionProtection": "false"}
     if command == "rollup":
         stack = Stack(client("cloudformation"), parameters)
@@ -255,7 +283,7 @@ def main():
         print(f"  {delivered} records of the stream: {days}")
         return
     (parameters["JwtAudience"],) = rest
-    deploy(endpoint, parameters)
+    deploy(endpoint, STACK, parameters)
     stack = Stack(client("cloudformation"), parameters)
     gateway = client("apigatewayv2")
     api_id = complete(stack, gateway, client("lambda"))

@@ -80,7 +80,7 @@ pub struct Api {
     /// Who may call it.
     auth: Auth,
     #[serde(default)]
-    route_settings: BTreeMap<String, IgnoredAny>,
+    route_settings: BTreeMap<String, Value>,
     #[serde(rename = "DefaultRouteSettings")]
     _default_route_settings: Option<IgnoredAny>,
     #[serde(rename = "AccessLogSettings")]
@@ -364,7 +364,9 @@ impl Template {
         let names = table_names(&document, &overrides);
         let mut references: BTreeMap<String, Value> =
             names.iter().map(|(id, name)| (id.clone(), json!(name))).collect();
-        references.insert("AWS::StackName".to_owned(), json!("local"));
+        for (name, value) in [("AWS::StackName", "local"), ("AWS::Region", "local")] {
+            references.insert(name.to_owned(), json!(value));
+        }
         for (name, parameter) in &document.parameters {
             references.insert(name.clone(), parameter_value(parameter));
         }

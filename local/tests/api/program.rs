@@ -1,7 +1,9 @@
 //! The program that `cargo run` starts: what it prints, what it logs, how it ends.
 
 use std::{
+    ffi::OsStr,
     io::{BufRead, BufReader},
+    os::unix::ffi::OsStrExt,
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
@@ -133,7 +135,6 @@ fn an_empty_or_unreadable_variable_changes_nothing() {
     if lacks(&[Need::LocalServer]) {
         return;
     }
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let mut command = program();
     command.env("SESSION_TIMEOUT_SECONDS", "").env("OTHER", OsStr::from_bytes(b"\xff"));
     let (child, _) = start(command.args(["--port", "0"]));

@@ -226,7 +226,7 @@ async fn a_repair_that_a_rollup_overtakes_changes_nothing() {
         rollup::handle(world.parts::<Rollup>(), serde_json::from_value(event).unwrap()).await.unwrap();
         hold.release();
     };
-    let (outcome, ()) = futures_util::future::join(repair, overtake).await;
+    let (outcome, ()) = Box::pin(futures_util::future::join(repair, overtake)).await;
     let cause = outcome.unwrap_err();
     assert!(cause.to_string().contains("were written meanwhile: nothing was changed"), "{cause}");
     let differences = recount.compare(|_| ()).await.unwrap().differences;
@@ -252,7 +252,7 @@ async fn a_large_table_is_counted_whole() {
             ("startTime", number(now - 1_000)),
             ("lastActiveTime", number(now)),
             ("endTime", number(now)),
-            ("contentEngaged", AttributeValue::Bool(index % 2 == 0)),
+            ("contentEngaged", AttributeValue::Bool(index.is_multiple_of(2))),
             ("purgeAt", number(now / 1_000 + 100)),
             ("userAgent", text("x".repeat(30_000))),
         ];

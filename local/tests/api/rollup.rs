@@ -380,11 +380,13 @@ async fn rows_that_were_made_otherwise_fail_the_whole_batch() {
     let records = stream(&case, midnight).0.remove(0).1;
     rollup::handle(world.parts::<Rollup>(), event("shardId-1", &records[..1])).await.unwrap();
     let elsewhere = world.another_host_with(&[("REPORTING_TIME_ZONE", "Europe/Berlin")]).await;
-    let cause =
+    let refusal =
         rollup::handle(elsewhere.parts::<Rollup>(), event("shardId-1", &records[1..])).await.unwrap_err();
     assert!(
-        cause.to_string().contains("is of layout 1 in UTC, and this deployment of layout 1 in Europe/Berlin"),
-        "{cause}"
+        refusal
+            .to_string()
+            .contains("is of layout 1 in UTC, and this deployment of layout 1 in Europe/Berlin"),
+        "{refusal}"
     );
     let table = world.template.tables.iter().find(|table| table.logical_id == "MetricsTable").unwrap();
     let (pk, sk) = shared::metrics::row::key(day_of(midnight), shared::metrics::row::lane_of("shardId-1"));
@@ -394,8 +396,9 @@ async fn rows_that_were_made_otherwise_fail_the_whole_batch() {
     let update = update.update_expression("SET layout = :two, marks = :other");
     let update = update.expression_attribute_values(":two", AttributeValue::N("2".to_owned()));
     update.expression_attribute_values(":other", AttributeValue::Bool(true)).send().await.unwrap();
-    let cause = rollup::handle(world.parts::<Rollup>(), event("shardId-1", &records[1..])).await.unwrap_err();
-    assert!(cause.to_string().contains("is of layout 2 in UTC"), "{cause}");
+    let refusal =
+        rollup::handle(world.parts::<Rollup>(), event("shardId-1", &records[1..])).await.unwrap_err();
+    assert!(refusal.to_string().contains("is of layout 2 in UTC"), "{refusal}");
 }
 
 #[tokio::test]

@@ -4,7 +4,10 @@ use chrono::TimeDelta;
 use local::user::{Erased, UserItems};
 use serde_json::{Value, json};
 
-use crate::support::{Need, TIMEOUT, World, lacks, unknown_id};
+use crate::support::{
+    Need, TIMEOUT, World, lacks, unknown_id,
+    wire::{Disturbance, Fault},
+};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 
@@ -79,7 +82,6 @@ async fn an_erasure_that_fails_halfway_goes_on_in_another_run() {
     if lacks(&[Need::Wire]) {
         return;
     }
-    use crate::support::wire::{Disturbance, Fault};
     let world = World::new().await;
     let alice = world.user("alice").await;
     futures_util::future::join_all((0..60).map(|_| alice.login())).await;

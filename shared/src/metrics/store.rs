@@ -334,7 +334,9 @@ fn unchanged_since(version: u64) -> (&'static str, Option<HashMap<String, Attrib
 /// The sum without its users.
 fn counts(lanes: &[Totals]) -> Totals {
     let mut sum = Totals::default();
-    lanes.iter().for_each(|lane| sum.merge_counts(lane));
+    for lane in lanes {
+        sum.merge_counts(lane);
+    }
     sum
 }
 
