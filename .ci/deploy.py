@@ -16,7 +16,6 @@ ministack does not read the OpenAPI body that SAM makes of the routes, so routes
 here, from that very body, as CloudFormation would make them.
 """
 
-import collections
 import datetime
 import json
 import os
@@ -197,12 +196,15 @@ def compare(stack, api_id, gateway, dynamodb):
     for key, route in routes.items():
         assert route["AuthorizationType"] == "JWT" and route["AuthorizerId"] == authorizer["AuthorizerId"], key
     print(f"  {len(routes)} routes: all have the JWT authorizer of the template's issuer", file=sys.stderr)
+    # What ministack takes without acting on it, so that nothing here shows whether it is right.
+    for left_out in ("the stage's throttling", "access logs", "the mapping's tumbling window", "alarms", "Rules", "IAM"):
+        print(f"  LEFT OUT: ministack does not act on {left_out}", file=sys.stderr)
 
 
 def roll_up(stack, dynamodb, streams, functions):
-    """Delivers every record of the stream, shard by shard."""
+    """Delivers every record of the stream, shard by shard, each batch twice; returns how many sessions they start."""
     stream = dynamodb.describe_table(TableName=stack.physical["SessionsTable"])["Table"]["LatestStreamArn"]
-    delivered = 0
+    started = 0
     for shard in streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
         iterator = streams.get_shard_iterator(
             StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
@@ -215,36 +217,29 @@ def roll_up(stack, dynamodb, streams, functions):
             for record in records:
                 change = record["dynamodb"]
                 change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
+                started += record["eventName"] == "INSERT" and "startTime" in change["NewImage"]
             event = {"Records": records, "shardId": shard["ShardId"], "state": {}, "eventSourceARN": stream}
-            answer = functions.invoke(FunctionName=stack.physical["Rollup"], Payload=json.dumps(event))
-            reply = json.loads(answer["Payload"].read())
-            assert reply == {"state": {}, "batchItemFailures": []}, reply
-            delivered += len(records)
-    return delivered
+            for _ in range(2):
+                answer = functions.invoke(FunctionName=stack.physical["Rollup"], Payload=json.dumps(event))
+                reply = json.loads(answer["Payload"].read())
+                assert reply == {"state": {}, "batchItemFailures": []}, reply
+    return started
 
 
-def compare_metrics(stack, api_url, issuer, dynamodb):
-    """The sessions in the table by the day on which they started, against what the API tells."""
-    sessions = collections.Counter()
-    for page in dynamodb.get_paginator("scan").paginate(TableName=stack.physical["SessionsTable"]):
-        for item in page["Items"]:
-            if "startTime" in item:
-                start = datetime.datetime.fromtimestamp(int(item["startTime"]["N"]) / 1000, datetime.timezone.utc)
-                sessions[start.date().isoformat()] += 1
+def sessions_in_metrics(api_url, issuer):
+    """How many sessions the deployed API tells of, on all days up to today."""
     form = {"grant_type": "password", "username": "ci", "password": "x", "scope": "metrics:read"}
     with urllib.request.urlopen(f"{issuer}/oauth2/token", urllib.parse.urlencode(form).encode()) as answer:
         token = json.load(answer)["access_token"]
-    first, last = min(sessions), max(sessions)
-    url = urllib.parse.urlsplit(f"{api_url}/metrics/sessions/daily?startDate={first}&endDate={last}")
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    first = today - datetime.timedelta(days=1_000)
+    url = urllib.parse.urlsplit(f"{api_url}/metrics/sessions?startDate={first}&endDate={today}")
     request = urllib.request.Request(
         f"http://127.0.0.1:{url.port}{url.path}?{url.query}",
         headers={"Host": url.netloc, "Authorization": f"Bearer {token}"},
     )
     with urllib.request.urlopen(request) as answer:
-        days = {row["date"]: row["sessions"] for row in json.load(answer)["data"] if row["sessions"]}
-    # Sessions that tests erased are still counted.
-    assert all(days.get(day, 0) >= count for day, count in sessions.items()), (days, sessions)
-    return days
+        return json.load(answer)["data"]["totalSessions"]
 
 
 def check_user_pool(outputs, cognito):
@@ -276,11 +271,12 @@ def main():
     parameters = {"JwtIssuer": issuer, "JwtAudience": "user-sessions", "DeletionProtection": "false"}
     if command == "rollup":
         stack = Stack(client("cloudformation"), parameters)
-        delivered = roll_up(stack, client("dynamodb"), client("dynamodbstreams"), client("lambda"))
+        started = roll_up(stack, client("dynamodb"), client("dynamodbstreams"), client("lambda"))
         port = urllib.parse.urlsplit(endpoint).port
         api_url = f"http://{stack.physical['Api']}.execute-api.localhost:{port}"
-        days = compare_metrics(stack, api_url, issuer, client("dynamodb"))
-        print(f"  {delivered} records of the stream: {days}")
+        told = sessions_in_metrics(api_url, issuer)
+        assert told == started > 0, (told, started)
+        print(f"  {told} sessions in the metrics, as many as the stream has seen start")
         return
     (parameters["JwtAudience"],) = rest
     deploy(endpoint, STACK, parameters)

@@ -328,7 +328,7 @@ const API: &str = "AWS::Serverless::HttpApi";
 const TABLE: &str = "AWS::DynamoDB::Table";
 const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 /// Resources that change nothing about what the API does here.
-const BESIDE: [&str; 8] = [
+const BESIDE: [&str; 9] = [
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::Cognito::UserPool",
@@ -336,6 +336,7 @@ const BESIDE: [&str; 8] = [
     "AWS::Cognito::UserPoolDomain",
     "AWS::Cognito::UserPoolGroup",
     "AWS::Logs::LogGroup",
+    "AWS::Logs::MetricFilter",
     "AWS::SQS::Queue",
 ];
 

@@ -46,9 +46,6 @@ async fn the_oldest_id_reaches_the_head_three_renewals_deep_and_is_pointed_there
 
 #[tokio::test]
 async fn an_old_id_renews_a_head_that_has_expired_in_turn() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let ids = chain(&alice, 2).await;
@@ -65,9 +62,6 @@ async fn an_old_id_renews_a_head_that_has_expired_in_turn() {
 
 #[tokio::test]
 async fn a_purged_middle_is_an_unknown_id() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let ids = chain(&alice, 2).await;
@@ -114,9 +108,6 @@ async fn a_pointer_is_refreshed_before_its_target_is_purged() {
 
 #[tokio::test]
 async fn a_pointer_to_an_ended_head_does_not_outlive_it() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let ids = chain(&alice, 3).await;

@@ -41,9 +41,6 @@ impl Tab<'_> {
 
 #[tokio::test]
 async fn a_frontends_day() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let mut tab = Tab { user: world.user("alice").await, stored: None, at_login_form: true };
     tab.log_in().await;

@@ -232,6 +232,8 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ("!Ref SessionsTable", "!Sub '${Sessions}'", "!Ref Sessions names nothing"),
         ("!Ref SessionsTable", "!Select [0, [x]]", "Fn::Select is not understood here"),
         ("GET /metrics/sessions:", "GET /metrics:", "RouteSettings: there is no route GET /metrics"),
+        ("Resource: !GetAtt MetricsTable.Arn", "Resource: '*'", "on * is not understood here"),
+        ("Action: dynamodb:Query", "Action: dynamodb:*", "an action on"),
         ("Effect: Allow", "Effect: Deny", "the policies of ContentEngaged are not understood here"),
         ("DefaultAuthorizer: Jwt", "DefaultAuthorizer: Other", "there is no authorizer Other"),
         ("Path: /auth/logout", "Path: /auth/login", "POST /auth/login cannot be told from POST /auth/login"),

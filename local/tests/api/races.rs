@@ -36,9 +36,6 @@ fn one_successor(answers: Vec<Answer>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_two_heartbeats_on_an_expired_session_make_one_successor() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     for (user, id) in with_expired_sessions(&world, ROUNDS).await {
         let successor = one_successor(join_all((0..32).map(|_| user.heartbeat(&id))).await);
@@ -64,9 +61,6 @@ async fn sixteen_heartbeats_on_an_unknown_id_start_one_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_heartbeat_against_an_end_leaves_the_session_ended() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     for _ in 0..ROUNDS {
         let user = world.user("racer").await;
@@ -86,9 +80,6 @@ async fn a_heartbeat_against_an_end_leaves_the_session_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_during_a_renewal_ends_the_whole_chain() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     for (user, id) in with_expired_sessions(&world, ROUNDS).await {
         let (beats, ended) = tokio::join!(join_all((0..8).map(|_| user.heartbeat(&id))), user.end(&id));
@@ -105,9 +96,6 @@ async fn an_end_during_a_renewal_ends_the_whole_chain() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn engagement_against_heartbeats_on_an_expired_session_is_kept() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     for (user, id) in with_expired_sessions(&world, ROUNDS).await {
         let (beats, engaged) =
@@ -229,9 +217,6 @@ async fn a_pointer_is_not_moved_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_at_once_keeps_the_table_whole() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     for round in 0..ROUNDS {
         let user = world.user("racer").await;

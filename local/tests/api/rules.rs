@@ -233,9 +233,6 @@ async fn a_heartbeat_on_an_unknown_id_starts_one_session() {
 
 #[tokio::test]
 async fn a_heartbeat_after_the_record_was_purged_starts_anew() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;
@@ -271,9 +268,6 @@ async fn garbage_and_tokens_without_a_user_are_told_to_log_in() {
 
 #[tokio::test]
 async fn the_list_is_sorted_by_activity_and_knows_the_current_session() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let mut ids = Vec::new();
@@ -296,9 +290,6 @@ async fn the_list_is_sorted_by_activity_and_knows_the_current_session() {
 
 #[tokio::test]
 async fn the_current_session_is_the_head_of_the_chain_that_the_header_names() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let first = alice.login().await;
@@ -319,9 +310,6 @@ async fn the_current_session_is_the_head_of_the_chain_that_the_header_names() {
 /// `renewedFrom` is history: the id that it names may stand for another session since its record was purged.
 #[tokio::test]
 async fn the_current_session_is_what_the_id_stands_for_and_not_what_it_once_did() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let first = alice.login().await;
@@ -399,9 +387,6 @@ async fn a_list_holds_the_thousand_most_recent() {
 
 #[tokio::test]
 async fn ending_the_others_keeps_the_current_session() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let gone = alice.login().await;
@@ -424,9 +409,6 @@ async fn ending_the_others_keeps_the_current_session() {
 
 #[tokio::test]
 async fn ending_the_others_keeps_the_head_of_the_chain_that_the_header_names() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let first = alice.login().await;
@@ -471,9 +453,6 @@ async fn engagement_is_marked_and_unmarked_without_a_sign_of_life() {
 
 #[tokio::test]
 async fn engagement_renews_a_silently_expired_session() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     for engaged in [true, false] {
@@ -492,9 +471,6 @@ async fn engagement_renews_a_silently_expired_session() {
 
 #[tokio::test]
 async fn operations_on_an_old_id_act_on_the_head() {
-    if lacks(&[Need::MovedClock]) {
-        return;
-    }
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = alice.login().await;

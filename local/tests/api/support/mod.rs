@@ -13,13 +13,14 @@ use std::{
     io::Write as _,
     net::SocketAddr,
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicI64, Ordering},
         mpsc,
     },
     thread,
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
 use local::{Options, Provider, Server, Storage, template::Template};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, header::HeaderMap};
@@ -53,7 +54,7 @@ fn variable(name: &str) -> Option<String> {
 /// What a test may need beyond an API, and a deployed one does not have.
 #[derive(Clone, Copy, Debug)]
 pub enum Need {
-    /// A clock to move.
+    /// A clock that stands, is set, or is compared with.
     MovedClock,
     /// Faults, and a look at each call to the engine.
     Wire,
@@ -86,9 +87,10 @@ pub fn is_second_engine() -> bool {
     second_engine().is_some()
 }
 
-/// A clock that stands until it is moved.
+/// A clock that stands until it is moved. That of a deployed API is out of reach: there, time passes for a user by moving
+/// all times of their items back, which is the same to rules that know no other time.
 #[derive(Clone)]
-pub struct Hands(Arc<AtomicI64>);
+pub struct Hands(Arc<AtomicI64>, Option<Past>);
 
 impl Hands {
     pub fn now(&self) -> DateTime<Utc> {
@@ -96,6 +98,9 @@ impl Hands {
     }
 
     pub fn advance(&self, by: TimeDelta) {
+        if let Some(past) = &self.1 {
+            past.clone().move_back(by);
+        }
         self.0.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
     }
 
@@ -106,6 +111,65 @@ impl Hands {
     fn clock(&self) -> Clock {
         let hands = self.clone();
         Clock::from_fn(move || hands.now())
+    }
+}
+
+/// The items of a test's users in a deployed table.
+#[derive(Clone)]
+struct Past {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+    users: Arc<Mutex<Vec<String>>>,
+}
+
+impl Past {
+    /// While nothing else happens: the caller waits. With connections of its own, since those of the test's own client
+    /// wait too.
+    fn move_back(self, by: TimeDelta) {
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let client = self.client.config().to_builder().http_client(http).build();
+        let past = Self { client: aws_sdk_dynamodb::Client::from_conf(client), ..self };
+        let all = async move {
+            let users = past.users.lock().unwrap().clone();
+            for sub in users {
+                past.move_user_back(&sub, by).await;
+            }
+        };
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        thread::spawn(move || runtime().block_on(all)).join().unwrap();
+    }
+
+    async fn move_user_back(&self, sub: &str, by: TimeDelta) {
+        let items = self.client.query().table_name(&self.table).consistent_read(true);
+        let items = items
+            .key_condition_expression("pk = :user")
+            .expression_attribute_values(":user", AttributeValue::S(format!("USER#{sub}")))
+            .into_paginator()
+            .items()
+            .send();
+        for item in items.collect::<Result<Vec<_>, _>>().await.unwrap() {
+            let number = |name: &str| item.get(name).and_then(|value| value.as_n().ok()?.parse::<i64>().ok());
+            let mut update = self.client.update_item().table_name(&self.table);
+            let mut assignments = Vec::new();
+            for (name, by) in [
+                ("startTime", by.num_milliseconds()),
+                ("lastActiveTime", by.num_milliseconds()),
+                ("endTime", by.num_milliseconds()),
+                ("purgeAt", by.num_seconds()),
+            ] {
+                let Some(time) = number(name) else { continue };
+                assignments.push(format!("{name} = :{name}"));
+                let moved = AttributeValue::N((time - by).to_string());
+                update = update.expression_attribute_values(format!(":{name}"), moved);
+            }
+            if let (Some(_), Some(time)) = (number("activeDay"), number("lastActiveTime")) {
+                assignments.push("activeDay = :day".to_owned());
+                let day = (time - by.num_milliseconds()).div_euclid(86_400_000);
+                update = update.expression_attribute_values(":day", AttributeValue::N(day.to_string()));
+            }
+            let update = update.key("pk", item["pk"].clone()).key("sk", item["sk"].clone());
+            update.update_expression(format!("SET {}", assignments.join(", "))).send().await.unwrap();
+        }
     }
 }
 
@@ -153,7 +217,7 @@ impl World {
     }
 
     async fn start(table: String, mut options: Options) -> Self {
-        let clock = Hands(Arc::new(AtomicI64::new(START)));
+        let clock = Hands(Arc::new(AtomicI64::new(START)), None);
         let wire = Wire::new();
         let provider = Provider { issuer: PROVIDER.clone(), audiences: vec![local::AUDIENCE.to_owned()] };
         let mut environment = HashMap::from([
@@ -196,13 +260,18 @@ impl World {
             ..Options::default()
         };
         let storage = Storage::open(&options).await.unwrap();
+        let past = Past {
+            client: storage.client.clone(),
+            table: named("SESSIONS_TABLE").unwrap(),
+            users: Arc::default(),
+        };
         Self {
             url,
             client: storage.client.clone(),
             template: storage.template.clone(),
             engine_url,
             _server: None,
-            clock: Hands(Arc::new(AtomicI64::new(START))),
+            clock: Hands(Arc::new(AtomicI64::new(START)), Some(past)),
             wire,
             table: named("SESSIONS_TABLE").unwrap(),
             name: String::new(),
@@ -222,6 +291,9 @@ impl World {
     pub async fn user(&self, name: &str) -> User<'_> {
         let sub = format!("{name}-{}", Uuid::new_v4());
         let token = token(&self.http, &[("username", &sub)]).await;
+        if let Some(past) = &self.clock.1 {
+            past.users.lock().unwrap().push(sub.clone());
+        }
         User { world: self, sub, token }
     }
 
