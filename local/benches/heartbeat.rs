@@ -1,4 +1,5 @@
-//! Heartbeats through the local server, against the floor of the bare `UpdateItem` in the same engine.
+//! Heartbeats through the local server, against the floor of the bare `UpdateItem`: the same change of the same items in
+//! the same engine, so that the stream and the rollup behind it have the same to do.
 //!
 //! `cargo bench -p local --bench heartbeat`. The figures of one run belong together; those of two runs do not.
 
@@ -9,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 use local::{Options, Server};
 use serde_json::Value;
+use shared::{clock::Clock, session::day_number};
 
 const CALLERS: usize = 16;
 const ROUND: Duration = Duration::from_secs(3);
@@ -23,12 +25,13 @@ async fn main() -> Result<()> {
     let tokens: Value =
         http.post(format!("{}/oauth2/token", server.url)).form(&form).send().await?.json().await?;
     let token = tokens["access_token"].as_str().unwrap_or_default().to_owned();
-    let mut urls = Vec::new();
+    let (mut ids, mut urls) = (Vec::new(), Vec::new());
     for _ in 0..CALLERS {
         let login = http.post(format!("{}/auth/login", server.url)).bearer_auth(&token);
         let body: Value = login.send().await?.json().await?;
         let id = body["body"]["sessionId"].as_str().unwrap_or_default();
         urls.push(format!("{}/user-sessions/heartbeat/{id}", server.url));
+        ids.push(id.to_owned());
     }
     let heartbeat = |caller: usize| {
         let request = http.post(&urls[caller]).bearer_auth(&token);
@@ -36,14 +39,18 @@ async fn main() -> Result<()> {
     };
     let table = &server.template.tables.iter().find(|table| table.logical_id == "SessionsTable");
     let table = table.map(|table| table.name.clone()).unwrap_or_default();
+    let clock = Clock::system();
     let update = |caller: usize| {
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        let now = clock.now();
         let update = server.client.update_item().table_name(&table);
         let update = update
-            .key("pk", AttributeValue::S("FLOOR".to_owned()))
-            .key("sk", AttributeValue::S(caller.to_string()))
-            .update_expression("SET lastActiveTime = :now, purgeAt = :now, activeDay = :day")
-            .expression_attribute_values(":now", AttributeValue::N("1".to_owned()))
-            .expression_attribute_values(":day", AttributeValue::N("1".to_owned()));
+            .key("pk", AttributeValue::S("USER#bench".to_owned()))
+            .key("sk", AttributeValue::S(format!("SESSION#{}", ids[caller])))
+            .update_expression("SET lastActiveTime = :now, purgeAt = :purge, activeDay = :day")
+            .expression_attribute_values(":now", number(now.timestamp_millis()))
+            .expression_attribute_values(":purge", number(now.timestamp() + 1_000_000))
+            .expression_attribute_values(":day", number(day_number(now)));
         async move { Ok(update.send().await.map(drop)?) }
     };
     for round in 1..=ROUNDS {
