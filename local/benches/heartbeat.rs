@@ -37,13 +37,12 @@ async fn main() -> Result<()> {
         let request = http.post(&urls[caller]).bearer_auth(&token);
         async move { Ok(request.send().await?.error_for_status()?.bytes().await.map(drop)?) }
     };
-    let table = &server.template.tables.iter().find(|table| table.logical_id == "SessionsTable");
-    let table = table.map(|table| table.name.clone()).unwrap_or_default();
+    let table = &server.template.table("SessionsTable")?.name;
     let clock = Clock::system();
     let update = |caller: usize| {
         let number = |number: i64| AttributeValue::N(number.to_string());
         let now = clock.now();
-        let update = server.client.update_item().table_name(&table);
+        let update = server.client.update_item().table_name(table);
         let update = update
             .key("pk", AttributeValue::S("USER#bench".to_owned()))
             .key("sk", AttributeValue::S(format!("SESSION#{}", ids[caller])))

@@ -67,8 +67,7 @@ async fn main() -> Result<()> {
         Scale { batches: 2, rounds: 1, days: 40, sessions_in_a_row: 1_000 }
     };
     let server = Server::start(Options::default()).await?;
-    let table = server.template.tables.iter().find(|table| table.logical_id == "MetricsTable");
-    let table = table.context("there is no MetricsTable")?.name.clone();
+    let table = server.template.table("MetricsTable")?.name.clone();
     let store = MetricsStore::new(server.client.clone(), table.clone(), chrono_tz::UTC);
 
     for sessions in [10, 1_000, scale.sessions_in_a_row] {

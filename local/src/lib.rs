@@ -197,10 +197,9 @@ impl Storage {
 
     /// The name of the sessions table: the one whose stream is read.
     pub fn sessions_table(&self) -> Result<String> {
-        let id =
-            &self.template.streams.first().context("the template has no function that reads a stream")?.table;
-        let table = self.template.tables.iter().find(|table| table.logical_id == *id);
-        Ok(table.with_context(|| format!("there is no table {id}"))?.name.clone())
+        let mapping = self.template.streams.first();
+        let mapping = mapping.context("the template has no function that reads a stream")?;
+        Ok(self.template.table(&mapping.table)?.name.clone())
     }
 }
 
@@ -285,8 +284,7 @@ async fn pumps(
         let handler = readers.get(&mapping.function);
         let handler =
             handler.with_context(|| format!("{} is no function that reads a stream", mapping.function))?;
-        let table = template.tables.iter().find(|table| table.logical_id == mapping.table);
-        let table = table.with_context(|| format!("there is no table {}", mapping.table))?.name.clone();
+        let table = template.table(&mapping.table)?.name.clone();
         let described = client.describe_table().table_name(&table).send().await?;
         let stream_arn = described.table.and_then(|table| table.latest_stream_arn);
         pumps.push(Pump {

@@ -349,6 +349,12 @@ impl Template {
         Self::parse(&text, overrides).with_context(place)
     }
 
+    /// The table of that id.
+    pub fn table(&self, logical_id: &str) -> Result<&Table> {
+        let table = self.tables.iter().find(|table| table.logical_id == logical_id);
+        table.with_context(|| format!("there is no table {logical_id}"))
+    }
+
     /// The environment variable in which functions get `value`.
     pub(crate) fn variable_with(&self, value: &str) -> Option<&str> {
         let mut variables = self.functions.iter().flat_map(|function| &function.environment);

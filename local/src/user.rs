@@ -5,6 +5,7 @@ use std::{io, time::Duration};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::{
     Client,
+    operation::query::builders::QueryFluentBuilder,
     types::{AttributeValue, DeleteRequest, Select, WriteRequest},
 };
 use chrono::DateTime;
@@ -50,10 +51,8 @@ impl UserItems {
         let mut written = 0;
         let mut start = None;
         loop {
-            let query = self.client.query().table_name(&self.table).consistent_read(true);
-            let page = query
-                .key_condition_expression("pk = :user")
-                .expression_attribute_values(":user", self.partition())
+            let page = self
+                .query()
                 .set_exclusive_start_key(start)
                 .send()
                 .await
@@ -78,10 +77,8 @@ impl UserItems {
         let mut deleted = 0;
         let mut start = None;
         loop {
-            let query = self.client.query().table_name(&self.table).consistent_read(true);
-            let page = query
-                .key_condition_expression("pk = :user")
-                .expression_attribute_values(":user", self.partition())
+            let page = self
+                .query()
                 .projection_expression("pk, sk")
                 .set_exclusive_start_key(start)
                 .send()
@@ -122,12 +119,7 @@ impl UserItems {
     }
 
     async fn count(&self) -> Result<u64> {
-        let query = self.client.query().table_name(&self.table).consistent_read(true).select(Select::Count);
-        let mut pages = query
-            .key_condition_expression("pk = :user")
-            .expression_attribute_values(":user", self.partition())
-            .into_paginator()
-            .send();
+        let mut pages = self.query().select(Select::Count).into_paginator().send();
         let mut count = 0;
         while let Some(page) = pages.next().await {
             count += u64::try_from(page.context("counting what is left")?.count)?;
@@ -135,8 +127,10 @@ impl UserItems {
         Ok(count)
     }
 
-    fn partition(&self) -> AttributeValue {
-        AttributeValue::S(format!("USER#{}", self.user.as_str()))
+    fn query(&self) -> QueryFluentBuilder {
+        let partition = AttributeValue::S(format!("USER#{}", self.user.as_str()));
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        query.key_condition_expression("pk = :user").expression_attribute_values(":user", partition)
     }
 }
 

@@ -316,8 +316,7 @@ async fn the_engine_keeps_its_stream_short() {
     let folder = temporary("stream");
     let server = Server::start(Options { data: Some(folder.clone()), ..Options::default() }).await.unwrap();
     let engine = rusqlite::Connection::open(folder.join("sessions.db")).unwrap();
-    let table =
-        &server.template.tables.iter().find(|table| table.logical_id == "SessionsTable").unwrap().name;
+    let table = &server.template.table("SessionsTable").unwrap().name;
     let put = |number: i64| {
         server
             .client

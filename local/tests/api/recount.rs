@@ -19,7 +19,7 @@ fn recount(world: &World) -> Recount {
 }
 
 fn metrics_table(world: &World) -> &str {
-    &world.template.tables.iter().find(|table| table.logical_id == "MetricsTable").unwrap().name
+    &world.template.table("MetricsTable").unwrap().name
 }
 
 async fn compare(world: &World) -> Vec<Difference> {

@@ -388,7 +388,7 @@ async fn rows_that_were_made_otherwise_fail_the_whole_batch() {
             .contains("is of layout 1 in UTC, and this deployment of layout 1 in Europe/Berlin"),
         "{refusal}"
     );
-    let table = world.template.tables.iter().find(|table| table.logical_id == "MetricsTable").unwrap();
+    let table = world.template.table("MetricsTable").unwrap();
     let (pk, sk) = shared::metrics::row::key(day_of(midnight), shared::metrics::row::lane_of("shardId-1"));
     let update = world.client.update_item().table_name(&table.name);
     let update = update.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
