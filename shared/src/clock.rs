@@ -1,8 +1,8 @@
-//! The only place that reads the clock.
+//! The only place that reads the clock, and the one way to write a time down.
 
 use std::{fmt, sync::Arc};
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
 /// A source of the time, in whole milliseconds, which is what is stored and shown.
 #[derive(Clone)]
@@ -32,4 +32,10 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock")
     }
+}
+
+/// A time as people and programs are shown it: RFC 3339, UTC, with milliseconds.
+#[must_use]
+pub fn instant(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -5,28 +5,16 @@
 
 use std::{env, io};
 
-use aws_sdk_dynamodb::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef},
-    error::BoxError,
-};
-use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 
-/// What is counted.
+/// Counts one more of the metric of that name.
+pub(crate) fn count(metric: &'static str) {
+    metrics_facade::counter!(metric).increment(1);
+}
+
+/// What is counted beside the events of sessions, which `sessions::journal` counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A login, or a heartbeat on an unknown id, started a session.
-    SessionStarted,
-    /// A session started in the place of an expired one.
-    SessionRenewed,
-    /// A session was ended.
-    SessionEnded,
-    /// A user engaged with the content.
-    SessionEngaged,
-    /// A session was found to have expired.
-    SessionExpired,
-    /// A heartbeat kept a session alive, renewed or started one.
-    Heartbeat,
+pub enum Counter {
     /// A write met another at the same item.
     Conflict,
     /// A request to DynamoDB was made once more.
@@ -35,26 +23,14 @@ pub enum Event {
     RecordSkipped,
 }
 
-impl Event {
-    /// The name of its metric.
-    #[must_use]
-    pub const fn metric(self) -> &'static str {
-        match self {
-            Self::SessionStarted => "SessionsStarted",
-            Self::SessionRenewed => "SessionsRenewed",
-            Self::SessionEnded => "SessionsEnded",
-            Self::SessionEngaged => "SessionsEngaged",
-            Self::SessionExpired => "SessionsExpired",
-            Self::Heartbeat => "Heartbeats",
+impl Counter {
+    /// Counts it once.
+    pub fn count(self) {
+        count(match self {
             Self::Conflict => "Conflicts",
             Self::Retry => "Retries",
             Self::RecordSkipped => "RecordsSkipped",
-        }
-    }
-
-    /// Counts it once.
-    pub fn count(self) {
-        metrics::counter!(self.metric()).increment(1);
+        });
     }
 }
 
@@ -65,7 +41,7 @@ pub struct Counters(&'static Collector);
 impl Counters {
     /// Starts counting. The metrics are in the namespace `UserSessions`, with the dimension `Service`, which is
     /// `SERVICE_NAME` or else `user-sessions`.
-    pub fn start() -> Result<Self, lambda_http::Error> {
+    pub fn start() -> Result<Self, metrics_cloudwatch_embedded::Error> {
         let service = env::var("SERVICE_NAME").ok().filter(|name| !name.is_empty());
         let builder = Builder::new()
             .cloudwatch_namespace("UserSessions")
@@ -79,27 +55,5 @@ impl Counters {
         if let Err(cause) = self.0.flush(line) {
             tracing::warn!(%cause, "counts were not written");
         }
-    }
-}
-
-/// Counts the requests that the SDK makes again.
-#[derive(Debug)]
-pub(crate) struct CountRetries;
-
-impl Intercept for CountRetries {
-    fn name(&self) -> &'static str {
-        "count retries"
-    }
-
-    fn read_before_attempt(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        configuration: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if configuration.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1) {
-            Event::Retry.count();
-        }
-        Ok(())
     }
 }

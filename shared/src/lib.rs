@@ -1,24 +1,20 @@
-//! What the functions share: the rules of a session's life ([`session`]), their storage ([`store`]), the operations
-//! made of both ([`lifecycle`]), and the start-up of a function ([`serve()`]). It knows no function.
+//! What the functions share. Rooms with walls, each of which knows those below it and none above:
+//!
+//! [`serve()`] starts a function. [`http`] knows who calls and what an answer looks like. [`metrics`] counts sessions.
+//! [`sessions`] has the rules of a session's life, their storage and the operations made of both. [`dynamodb`] is what
+//! any table needs. [`settings`], [`counters`], [`logging`], [`clock`] and [`id`] are below all. None knows a function.
 
-pub mod app;
-pub mod caller;
-mod chain;
 pub mod clock;
-mod connection;
 pub mod counters;
-pub mod error;
+pub mod dynamodb;
+pub mod http;
 pub mod id;
-pub mod input;
-pub mod lifecycle;
+#[cfg(test)]
+mod imports;
 pub mod logging;
 pub mod metrics;
-pub mod reply;
-mod retry;
 mod serve;
-pub mod session;
-pub mod store;
+pub mod sessions;
+pub mod settings;
 
-pub use app::App;
-pub use error::ApiError;
-pub use serve::{answer, serve, serve_stream};
+pub use self::serve::{answer, serve, serve_stream};

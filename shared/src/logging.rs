@@ -8,7 +8,7 @@ use std::{
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::app::SettingsError;
+use crate::settings::SettingsError;
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +19,11 @@ pub enum Format {
     Text,
 }
 
-/// Crates whose lines follow `LOG_LEVEL`. The others only tell of trouble: what the SDK and the runtime print when
-/// they explain themselves can hold a whole event.
-const OURS: [&str; 2] = ["shared", "local"];
-
 /// Starts logging at the level that `LOG_LEVEL` names, which is `info` without one. A second call changes nothing.
-pub fn start(format: Format) -> Result<(), SettingsError> {
+///
+/// The level is that of `crates`, named as in module paths (`list_sessions`). The others only tell of trouble: what the
+/// SDK and the runtime print when they explain themselves can hold a whole event.
+pub fn start<'a>(format: Format, crates: impl IntoIterator<Item = &'a str>) -> Result<(), SettingsError> {
     let level = match env::var("LOG_LEVEL").ok().filter(|value| !value.is_empty()) {
         None => LevelFilter::INFO,
         Some(value) => value.parse().map_err(|_| {
@@ -37,7 +36,8 @@ pub fn start(format: Format) -> Result<(), SettingsError> {
         // An engine in this process warns of every condition that does not hold.
         Format::Text => LevelFilter::ERROR,
     };
-    let filter = Targets::new().with_default(others).with_targets(OURS.map(|name| (name, level)));
+    let filter = Targets::new().with_default(others);
+    let filter = filter.with_targets(crates.into_iter().map(|name| (name, level)));
     let lines = match format {
         Format::Json => fmt::layer().json().flatten_event(true).with_span_list(false).boxed(),
         Format::Text => fmt::layer()

@@ -8,22 +8,23 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
 use crate::{
-    app::{self, Environment, FromEnvironment},
     clock::Clock,
-    connection::Connection,
     counters::Counters,
-    error::ApiError,
+    dynamodb::{Connection, client::FromEnvironment, client_from_environment},
+    http::ApiError,
     logging,
+    settings::Environment,
 };
 
-/// Runs the function of an endpoint on Lambda.
-pub async fn serve<A, F, R>(handle: F) -> Result<(), Error>
+/// Runs the function of an endpoint on Lambda. `function` is the name of its crate, as in `module_path!()`: what it logs
+/// goes by `LOG_LEVEL`.
+pub async fn serve<A, F, R>(function: &str, handle: F) -> Result<(), Error>
 where
     A: FromEnvironment + Send + Sync,
     F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync,
     R: Future<Output = Result<Response<Body>, ApiError>> + Send,
 {
-    let (app, counters) = start::<A>().await?;
+    let (app, counters) = start::<A>(function).await?;
     lambda_http::run(service_fn(move |request: Request| {
         let span = tracing::info_span!("request", request_id = request.lambda_context().request_id);
         let answer = answer(handle, Arc::clone(&app), request).instrument(span);
@@ -36,8 +37,8 @@ where
     .await
 }
 
-/// Runs a function that reads a stream on Lambda. An error makes Lambda deliver the batch again.
-pub async fn serve_stream<A, F, R, E, O>(handle: F) -> Result<(), Error>
+/// Runs a function that reads a stream on Lambda, alike. An error makes Lambda deliver the batch again.
+pub async fn serve_stream<A, F, R, E, O>(function: &str, handle: F) -> Result<(), Error>
 where
     A: FromEnvironment + Send + Sync,
     F: Fn(Arc<A>, E) -> R + Copy + Send + Sync,
@@ -45,7 +46,7 @@ where
     E: DeserializeOwned + Send,
     O: Serialize + Send,
 {
-    let (app, counters) = start::<A>().await?;
+    let (app, counters) = start::<A>(function).await?;
     lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<E>| {
         let span = tracing::info_span!("request", request_id = event.context.request_id);
         let outcome = handle(Arc::clone(&app), event.payload).instrument(span);
@@ -58,11 +59,11 @@ where
     .await
 }
 
-async fn start<A: FromEnvironment>() -> Result<(Arc<A>, Counters), Error> {
-    logging::start(logging::Format::Json)?;
+async fn start<A: FromEnvironment>(function: &str) -> Result<(Arc<A>, Counters), Error> {
+    logging::start(logging::Format::Json, [env!("CARGO_CRATE_NAME"), function])?;
     let counters = Counters::start()?;
     let connection = Connection::new()?;
-    let client = app::client_from_environment(connection.http_client()).await;
+    let client = client_from_environment(connection.http_client()).await;
     let parts =
         A::from_environment(&Environment::new(&|name| env::var(name).ok()), client.clone(), Clock::system())?;
     // Opened during init, where Lambda gives a whole CPU: the TLS handshake is most of a cold start.

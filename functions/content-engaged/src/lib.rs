@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
-use shared::{ApiError, App, caller, input, lifecycle, reply};
+use shared::{
+    http::{ApiError, caller, input, reply},
+    sessions::{App, operations},
+};
 
 const EXPECTED: &str = "The body must be a JSON object whose engaged is true or false";
 
@@ -28,7 +31,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, A
     let id = input::path_session_id(&request).map_err(ApiError::invalid_session_id("sessionId"))?;
     let Input { engaged } = input::json_object(&request, EXPECTED)?;
     let client = caller::client_info(&request);
-    let head = lifecycle::set_engaged(&app, &user, id, engaged, &client).await?;
+    let head = operations::engage(&app, &user, id, engaged, &client).await?;
     Ok(reply::json(&Reply {
         status: "success",
         message: format!("Content engaged status updated to {engaged}"),

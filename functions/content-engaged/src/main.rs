@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::serve(content_engaged::handle).await
+    shared::serve(module_path!(), content_engaged::handle).await
 }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use shared::{
-    ApiError,
-    metrics::{Columns, Figures, Reports, calendar::Range},
-    reply,
+    http::{ApiError, reader::Reports, reply},
+    metrics::{
+        calendar::Span,
+        reports::{self, Figures},
+    },
 };
 
 #[derive(Serialize)]
@@ -26,10 +29,7 @@ struct Row {
 /// Every day of the range in order, those without sessions included.
 pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<Body>, ApiError> {
     let range = reports.range_for_reader(&request)?;
-    let rows = reports.store.read(range, Columns::Figures).await?;
-    let row = |day: chrono::NaiveDate| Row {
-        date: day.to_string(),
-        figures: rows.sum(Range::of(day)).summary().into(),
-    };
-    Ok(reply::json(&Reply { status: "success", data: range.days().map(row).collect() }))
+    let days = reports::by_period(&reports.store, range, Span::Daily).await?;
+    let row = |(day, figures): (NaiveDate, Figures)| Row { date: day.to_string(), figures };
+    Ok(reply::json(&Reply { status: "success", data: days.into_iter().map(row).collect() }))
 }

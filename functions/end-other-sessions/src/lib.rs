@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
-use shared::{ApiError, App, caller, input, lifecycle, reply};
+use shared::{
+    http::{ApiError, caller, input, reply},
+    sessions::{App, operations},
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,7 +24,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, A
     let kept = input::header_session_id(&request)
         .transpose()
         .map_err(ApiError::invalid_session_id("The X-Session-ID header"))?;
-    let ended_sessions = lifecycle::end_others(&app, &user, kept).await?;
+    let ended_sessions = operations::end_others(&app, &user, kept).await?;
     let noun = if ended_sessions == 1 { "session" } else { "sessions" };
     let message = format!("{ended_sessions} {noun} ended");
     Ok(reply::json(&Reply { status: "success", message, ended_sessions }))

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::serve(end_other_sessions::handle).await
+    shared::serve(module_path!(), end_other_sessions::handle).await
 }

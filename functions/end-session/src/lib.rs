@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
-use shared::{ApiError, App, caller, input, lifecycle, reply};
+use shared::{
+    http::{ApiError, caller, input, reply},
+    sessions::{App, operations},
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -18,6 +21,6 @@ struct Reply {
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
     let id = input::path_session_id(&request).map_err(ApiError::invalid_session_id("sessionId"))?;
-    let session_id = lifecycle::end(&app, &user, id).await?.to_string();
+    let session_id = operations::end(&app, &user, id).await?.to_string();
     Ok(reply::json(&Reply { status: "success", message: "Session ended", session_id }))
 }

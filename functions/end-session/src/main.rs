@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::serve(end_session::handle).await
+    shared::serve(module_path!(), end_session::handle).await
 }

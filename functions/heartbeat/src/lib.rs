@@ -5,11 +5,15 @@ use std::sync::Arc;
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use shared::{
-    ApiError, App,
-    caller::{self, Caller},
-    input,
-    lifecycle::{self, Heartbeat},
-    reply,
+    http::{
+        ApiError,
+        caller::{self, Caller},
+        input, reply,
+    },
+    sessions::{
+        App,
+        operations::{self, Heartbeat},
+    },
 };
 
 #[derive(Serialize)]
@@ -26,7 +30,7 @@ struct Reply {
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let caller = Caller::of(&request)?;
     let found = match (caller.user(), input::path_session_id(&request)) {
-        (Ok(user), Ok(id)) => lifecycle::heartbeat(&app, &user, id, &caller::client_info(&request)).await?,
+        (Ok(user), Ok(id)) => operations::heartbeat(&app, &user, id, &caller::client_info(&request)).await?,
         _ => Heartbeat::Expired,
     };
     let (status, session_id) = match found {

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    shared::serve(list_sessions::handle).await
+    shared::serve(module_path!(), list_sessions::handle).await
 }

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
-use shared::{ApiError, App, caller, lifecycle, reply};
+use shared::{
+    clock::instant,
+    http::{ApiError, caller, reply},
+    sessions::{App, operations},
+};
 
 #[derive(Serialize)]
 struct Reply {
@@ -24,11 +28,11 @@ struct Started {
 /// Opens a session and tells its id. The body is ignored: it may be the provider's credentials.
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
-    let session = lifecycle::login(&app, &user, caller::client_info(&request)).await?;
+    let session = operations::login(&app, &user, caller::client_info(&request)).await?;
     let body = Started {
         session_id: session.id.to_string(),
-        start_time: reply::instant(session.start_time),
-        expires_at: reply::instant(app.lifetimes().expiry(session.last_active_time)),
+        start_time: instant(session.start_time),
+        expires_at: instant(app.lifetimes().expiry(session.last_active_time)),
     };
     Ok(reply::json(&Reply { status: "success", message: "Session started", body }))
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
-use shared::{ApiError, App, caller, input, lifecycle, reply};
+use shared::{
+    http::{ApiError, caller, input, reply},
+    sessions::{App, SessionError, operations},
+};
 
 const EXPECTED: &str = "The body must be empty or a JSON object whose sessionId is a string or null";
 
@@ -28,9 +31,9 @@ pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, A
         input::json_object(&request, EXPECTED)?
     };
     if let Some(Ok(id)) = input.session_id.map(|text| text.parse()) {
-        match lifecycle::end(&app, &user, id).await {
-            Ok(_) | Err(ApiError::SessionNotFound) => {}
-            Err(fault) => return Err(fault),
+        match operations::end(&app, &user, id).await {
+            Ok(_) | Err(SessionError::Unknown) => {}
+            Err(fault) => return Err(fault.into()),
         }
     }
     Ok(reply::json(&Reply { status: "success" }))

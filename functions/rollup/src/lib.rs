@@ -7,19 +7,19 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use aws_lambda_events::event::dynamodb::EventRecord;
-use chrono::NaiveDate;
+use chrono_tz::Tz;
 use lambda_runtime::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
-    counters,
-    metrics::{Rollup, change::Change, totals::day_of_session},
+    counters::Counter,
+    metrics::{Rollup, delta::Delta},
 };
 
 /// What Lambda delivers. Records are read one by one: one that nothing can be made of is no reason to hold up the others.
 #[derive(Debug, Deserialize)]
-pub struct Event {
-    /// The changes, as DynamoDB's stream has them.
+pub struct StreamEvent {
+    /// The records, as DynamoDB's stream has them.
     #[serde(rename = "Records", default)]
     pub records: Vec<Box<RawValue>>,
     /// The shard that they are of; only with a tumbling window.
@@ -36,7 +36,7 @@ pub struct Reply {
 }
 
 /// Applies a batch of one shard. It is done when every row of it is written, or failed as a whole.
-pub async fn handle(rollup: Arc<Rollup>, event: Event) -> Result<Reply, Error> {
+pub async fn handle(rollup: Arc<Rollup>, event: StreamEvent) -> Result<Reply, Error> {
     // The last invocation of a window may have none.
     if event.records.is_empty() {
         return Ok(Reply::default());
@@ -44,23 +44,15 @@ pub async fn handle(rollup: Arc<Rollup>, event: Event) -> Result<Reply, Error> {
     let shard = event.shard_id.as_deref().filter(|shard| !shard.is_empty());
     let shard =
         shard.ok_or("the event has no shardId: set TumblingWindowInSeconds on the event source mapping")?;
-    let changes: Vec<Change> = event.records.iter().filter_map(|record| decode(record)).collect();
-    let mut by_day = BTreeMap::<NaiveDate, Vec<&Change>>::new();
-    for change in &changes {
-        by_day.entry(day_of_session(&change.new, rollup.zone)).or_default().push(change);
-    }
-    for (day, changes) in by_day {
-        rollup.store.apply(day, shard, &changes, rollup.now()).await.inspect_err(|cause| {
-            tracing::error!(%cause, %day, shard, "a batch is to be delivered again");
-        })?;
-    }
+    let deltas: Vec<Delta> = event.records.iter().filter_map(|record| decode(record, rollup.zone)).collect();
+    rollup.apply(shard, &deltas).await?;
     Ok(Reply::default())
 }
 
 /// A record that cannot be decoded will never be, so it alone is left out.
-fn decode(record: &RawValue) -> Option<Change> {
+fn decode(record: &RawValue, zone: Tz) -> Option<Delta> {
     let skip = |event_id: &str, cause: &dyn std::fmt::Display| {
-        counters::Event::RecordSkipped.count();
+        Counter::RecordSkipped.count();
         tracing::error!(%cause, event_id, "a stream record is skipped");
     };
     let record: EventRecord = match serde_json::from_str(record.get()) {
@@ -71,7 +63,7 @@ fn decode(record: &RawValue) -> Option<Change> {
             return None;
         }
     };
-    Change::of(&record).unwrap_or_else(|cause| {
+    Delta::of(&record, zone).unwrap_or_else(|cause| {
         skip(&record.event_id, &cause);
         None
     })

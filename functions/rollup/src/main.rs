@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    Box::pin(shared::serve_stream(rollup::handle)).await
+    Box::pin(shared::serve_stream(module_path!(), rollup::handle)).await
 }

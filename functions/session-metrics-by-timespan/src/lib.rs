@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use shared::{
-    ApiError, input,
+    http::{ApiError, input, reader::Reports, reply},
     metrics::{
-        Columns, Figures, Reports,
-        calendar::{Range, Span},
+        calendar::Span,
+        reports::{self, Figures},
     },
-    reply,
 };
 
 #[derive(Serialize)]
@@ -37,21 +37,20 @@ struct Row {
 pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<Body>, ApiError> {
     let range = reports.range_for_reader(&request)?;
     let span = Span::parse(input::query(&request, "span"))?;
-    let rows = reports.store.read(range, Columns::Figures).await?;
-    let row = |part: Range| {
-        let first = span.period_of(part.first);
-        let name = match span {
+    let periods = reports::by_period(&reports.store, range, span).await?;
+    let row = |(first, figures): (NaiveDate, Figures)| {
+        let period = match span {
             Span::Daily | Span::Weekly => first.to_string(),
             Span::Monthly => first.format("%Y-%m").to_string(),
         };
-        let named = |own: Span| (span == own).then(|| name.clone());
+        let named = |own: Span| (span == own).then(|| period.clone());
         Row {
             date: named(Span::Daily),
             week: named(Span::Weekly),
             month: named(Span::Monthly),
-            figures: rows.sum(part).summary().into(),
-            period: name,
+            figures,
+            period,
         }
     };
-    Ok(reply::json(&Reply { status: "success", data: range.by_period(span).into_iter().map(row).collect() }))
+    Ok(reply::json(&Reply { status: "success", data: periods.into_iter().map(row).collect() }))
 }

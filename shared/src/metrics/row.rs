@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-use super::{
-    change::Change,
-    sequence::SequenceNumber,
-    totals::{Contribution, Totals},
-};
+use super::{delta::Delta, sequence::SequenceNumber, totals::Totals};
 
 /// Rows of a day. A shard writes to one of them, so that writers seldom meet, and a reader reads them all.
 pub const LANES: u8 = 4;
@@ -28,7 +24,7 @@ pub fn lane_of(shard: &str) -> u8 {
 pub struct Row {
     /// Counts the writes of the row; 0 before the first.
     pub version: u64,
-    /// The sums.
+    /// What the sessions whose records were applied add up to.
     pub totals: Totals,
     /// The last record applied, for each shard.
     pub marks: BTreeMap<String, Mark>,
@@ -41,44 +37,41 @@ pub struct Row {
 pub struct Mark {
     /// The last record.
     pub sequence: SequenceNumber,
-    /// When the mark moved.
+    /// When the mark last moved, by the clock of the host that moved it.
     pub moved: DateTime<Utc>,
 }
 
 impl Row {
     /// The row after the records of `shard` that it does not have yet; `None` if there is nothing to write.
     ///
-    /// Records at or below the mark are applied already, in whatever order and company they come again. All `changes`
+    /// Records at or below the mark are applied already, in whatever order and company they come again. All `deltas`
     /// are of this row's day.
     #[must_use]
-    pub fn apply(&self, shard: &str, changes: &[&Change], now: DateTime<Utc>) -> Option<Self> {
+    pub fn apply(&self, shard: &str, deltas: &[&Delta], now: DateTime<Utc>) -> Option<Self> {
         let mark = self.marks.get(shard).map(|mark| &mark.sequence);
-        let mut new: Vec<&Change> = changes
-            .iter()
-            .copied()
-            .filter(|change| mark.is_none_or(|mark| change.sequence > *mark))
-            .collect();
+        let mut new: Vec<&Delta> =
+            deltas.iter().copied().filter(|delta| mark.is_none_or(|mark| delta.sequence > *mark)).collect();
         // A batch may hold a record twice.
         new.sort_unstable_by(|one, other| one.sequence.cmp(&other.sequence));
         new.dedup_by(|one, other| one.sequence == other.sequence);
-        let mut delta = Totals::default();
-        for change in &new {
-            delta.add(&Contribution::of(&change.user, &change.new));
-            if let Some(old) = &change.old {
-                delta.subtract(&Contribution::of(&change.user, old));
-            }
-        }
         // Not the sum but each: records that cancel each other out must not be told apart by a redelivery.
-        if new.iter().all(|change| change.is_neutral()) {
+        if new.iter().all(|delta| delta.is_neutral()) {
             return None;
         }
         let sequence = new.last()?.sequence.clone();
+        let mut sum = Totals::default();
+        for delta in &new {
+            sum.add(&delta.user, &delta.after);
+            if let Some(before) = &delta.before {
+                sum.subtract(before);
+            }
+        }
         let mut next = self.clone();
         next.version += 1;
-        next.totals.merge(&delta);
+        next.totals.merge(&sum);
         next.marks.retain(|_, mark| now - mark.moved < MARK_KEPT);
         next.marks.insert(shard.to_owned(), Mark { sequence, moved: now });
-        next.as_of = self.as_of.max(new.iter().map(|change| change.created).max());
+        next.as_of = self.as_of.max(new.iter().map(|delta| delta.created).max());
         Some(next)
     }
 }
@@ -91,35 +84,30 @@ pub fn key(day: NaiveDate, lane: u8) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
-    use crate::{
-        id::SessionId,
-        session::{ClientInfo, Session, State},
-    };
+    use crate::metrics::{contribution::Contribution, counts::Counts};
 
     fn time(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).unwrap()
     }
 
-    fn session(engaged: bool) -> Session {
-        Session {
-            id: "0198c0de-0000-7000-8000-000000000001".parse::<SessionId>().unwrap(),
-            start_time: time(0),
-            last_active_time: time(60),
-            state: State::Active,
-            content_engaged: engaged,
-            renewed_from: None,
-            client: ClientInfo::default(),
-        }
+    fn contribution(engaged: bool) -> Contribution {
+        let duration = TimeDelta::minutes(1);
+        let counts =
+            Counts { sessions: 1, engaged: i64::from(engaged), duration_ms: 60_000, ..Counts::default() };
+        Contribution { counts, duration }
     }
 
-    fn change(sequence: u32, old: Option<bool>, new: bool) -> Change {
-        Change {
+    fn change(sequence: u32, old: Option<bool>, new: bool) -> Delta {
+        Delta {
             sequence: SequenceNumber::parse(&sequence.to_string()).unwrap(),
             created: time(i64::from(sequence)),
+            day: NaiveDate::default(),
             user: "alice".parse().unwrap(),
-            old: old.map(session),
-            new: session(new),
+            before: old.map(contribution),
+            after: contribution(new),
         }
     }
 
@@ -127,7 +115,7 @@ mod tests {
     fn records_that_cancel_each_other_out_still_move_the_mark() {
         let (on, off) = (change(1, Some(false), true), change(2, Some(true), false));
         let row = Row::default().apply("shard", &[&on, &off], time(0)).unwrap();
-        assert_eq!((row.version, row.totals.engaged), (1, 0));
+        assert_eq!((row.version, row.totals.counts.engaged), (1, 0));
         // Or a redelivery in another company would count one of them alone.
         for again in [vec![&off], vec![&on], vec![&off, &on]] {
             assert!(row.apply("shard", &again, time(0)).is_none());
@@ -139,7 +127,7 @@ mod tests {
         let (one, two) = (change(1, None, true), change(2, None, false));
         for batch in [vec![&one, &one, &two], vec![&two, &one, &two, &one]] {
             let row = Row::default().apply("shard", &batch, time(0)).unwrap();
-            assert_eq!((row.totals.sessions, row.totals.engaged), (2, 1));
+            assert_eq!((row.totals.counts.sessions, row.totals.counts.engaged), (2, 1));
             let mark = &row.marks["shard"].sequence;
             assert_eq!(mark.as_str(), "2", "the newest, wherever in the batch it is");
             assert!(row.apply("shard", &batch, time(0)).is_none());
@@ -167,7 +155,7 @@ mod tests {
         assert_eq!(row.marks.keys().collect::<Vec<_>>(), ["one", "two"]);
         row = row.apply("two", &[&change(2, None, false)], time(2 * 86_400)).unwrap();
         assert_eq!(row.marks.keys().collect::<Vec<_>>(), ["two"]);
-        assert_eq!((row.version, row.totals.sessions, row.as_of), (3, 3, Some(time(2))));
+        assert_eq!((row.version, row.totals.counts.sessions, row.as_of), (3, 3, Some(time(2))));
     }
 
     #[test]

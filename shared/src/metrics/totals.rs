@@ -1,118 +1,64 @@
 //! What sessions add up to. All but the users form a group: what was added can be subtracted again.
 
-use chrono::{NaiveDate, TimeDelta};
-use chrono_tz::Tz;
+use chrono::TimeDelta;
 
 use super::{
-    calendar::day_of,
+    contribution::Contribution,
+    counts::Counts,
     histogram::Histogram,
     sketch::{RELATIVE_ERROR, Sketch},
 };
-use crate::{
-    id::UserId,
-    session::{Session, State},
-};
+use crate::id::UserId;
 
-/// What one session, as one of its images has it, adds to the totals of the day on which it started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contribution<'a> {
-    user: &'a UserId,
-    engaged: bool,
-    renewed: bool,
-    duration: TimeDelta,
-}
-
-/// The day to which a session belongs, for good: the one on which it started.
-#[must_use]
-pub fn day_of_session(session: &Session, zone: Tz) -> NaiveDate {
-    day_of(session.start_time, zone)
-}
-
-impl<'a> Contribution<'a> {
-    /// The contribution of a session, as it is in this image.
-    #[must_use]
-    pub fn of(user: &'a UserId, session: &Session) -> Self {
-        let end = match session.state {
-            State::Ended { end_time } => end_time,
-            State::Active | State::Expired { .. } => session.last_active_time,
-        };
-        Self {
-            user,
-            engaged: session.content_engaged,
-            renewed: session.renewed_from.is_some(),
-            duration: end - session.start_time,
-        }
-    }
-}
-
-/// Sums over sessions. Counts are signed, because a sum may be one of several that are meant only together.
+/// Sums over sessions. A sum may be one of several that are meant only together.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
-    /// How many.
-    pub sessions: i64,
-    /// How many with engagement.
-    pub engaged: i64,
-    /// How many that were started by a renewal.
-    pub renewed: i64,
-    /// How long altogether, in milliseconds.
-    pub duration_ms: i64,
-    /// How long each.
+    /// The counts.
+    pub counts: Counts,
+    /// How many sessions lasted how long.
     pub durations: Histogram,
-    /// Whose; this only grows.
+    /// The users; these only grow.
     pub users: Sketch,
 }
 
 impl Totals {
-    /// Adds a session.
-    pub fn add(&mut self, contribution: &Contribution<'_>) {
-        self.count(contribution, 1);
-        self.users.add(contribution.user);
+    /// Adds a session of that user.
+    pub fn add(&mut self, user: &UserId, contribution: &Contribution) {
+        self.counts += contribution.counts;
+        self.durations.add(contribution.duration, 1);
+        self.users.add(user);
     }
 
     /// Takes a session away again, but for its user.
-    pub fn subtract(&mut self, contribution: &Contribution<'_>) {
-        self.count(contribution, -1);
-    }
-
-    fn count(&mut self, contribution: &Contribution<'_>, by: i64) {
-        self.sessions += by;
-        self.engaged += by * i64::from(contribution.engaged);
-        self.renewed += by * i64::from(contribution.renewed);
-        self.duration_ms += by * contribution.duration.num_milliseconds();
-        self.durations.add(contribution.duration, by);
+    pub fn subtract(&mut self, contribution: &Contribution) {
+        self.counts -= contribution.counts;
+        self.durations.add(contribution.duration, -1);
     }
 
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
-        self.merge_counts(other);
+        self.merge_all_but_users(other);
         self.users.merge(&other.users);
     }
 
-    pub(super) fn merge_counts(&mut self, other: &Self) {
-        self.sessions += other.sessions;
-        self.engaged += other.engaged;
-        self.renewed += other.renewed;
-        self.duration_ms += other.duration_ms;
+    pub(super) fn merge_all_but_users(&mut self, other: &Self) {
+        self.counts += other.counts;
         self.durations.merge(&other.durations);
     }
 
-    /// Whether the counts are those of some sessions: none is below zero, and no more sessions are engaged or renewed
-    /// than there are. A sum over all of its parts is sound, unless the view of it is torn or the rows are damaged.
+    /// Whether these are the totals of some sessions: nothing is below zero, and no more sessions are engaged or
+    /// renewed than there are. A sum over all of its parts is sound, unless the view of it is torn or the rows are
+    /// damaged.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        let within = |count: i64| (0..=self.sessions).contains(&count);
-        within(self.engaged) && within(self.renewed) && self.duration_ms >= 0 && !self.durations.is_negative()
+        self.counts.made_sound() == self.counts && !self.durations.is_negative()
     }
 
-    /// The nearest counts that are sound, as they are shown.
+    /// The nearest totals that are sound, as they are shown.
     #[must_use]
     pub fn made_sound(&self) -> Self {
-        let sessions = self.sessions.max(0);
         Self {
-            sessions,
-            engaged: self.engaged.clamp(0, sessions),
-            renewed: self.renewed.clamp(0, sessions),
-            duration_ms: self.duration_ms.max(0),
+            counts: self.counts.made_sound(),
             durations: self.durations.without_negatives(),
             users: self.users.clone(),
         }
@@ -121,16 +67,13 @@ impl Totals {
     /// The figures that are shown.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let count = |count: i64| count.max(0).cast_unsigned();
-        let (sessions, engaged) = (count(self.sessions), count(self.engaged));
-        let duration = TimeDelta::milliseconds(self.duration_ms);
+        let counts = self.counts.made_sound();
+        let duration = TimeDelta::milliseconds(counts.duration_ms);
         Summary {
-            sessions,
-            engaged,
-            renewed: count(self.renewed),
-            engagement_rate: ratio(100.0 * float(engaged), float(sessions)),
+            counts,
+            engagement_rate: ratio(100.0 * float(counts.engaged), float(counts.sessions)),
             total_minutes: minutes(duration),
-            average_minutes: ratio(duration.as_seconds_f64() / 60.0, float(sessions)),
+            average_minutes: ratio(duration.as_seconds_f64() / 60.0, float(counts.sessions)),
             median_minutes: minutes(self.durations.quantile(0.5)),
             p90_minutes: minutes(self.durations.quantile(0.9)),
             users: self.users.count(),
@@ -144,9 +87,8 @@ impl Totals {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Summary {
-    pub sessions: u64,
-    pub engaged: u64,
-    pub renewed: u64,
+    /// None is below zero.
+    pub counts: Counts,
     pub engagement_rate: f64,
     pub total_minutes: f64,
     pub average_minutes: f64,
@@ -170,7 +112,7 @@ fn rounded(number: f64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far from 2^53 sessions")]
-fn float(count: u64) -> f64 {
+fn float(count: i64) -> f64 {
     count as f64
 }
 
@@ -180,7 +122,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{id::SessionId, session::ClientInfo};
+    use crate::{
+        id::SessionId,
+        sessions::rules::{ClientInfo, Session, State},
+    };
 
     fn time(ms: i64) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(ms).unwrap()
@@ -208,9 +153,8 @@ mod tests {
         proptest::collection::vec(image, 0..60)
     }
 
-    fn counts(totals: &Totals) -> (i64, i64, i64, i64, Histogram) {
-        let Totals { sessions, engaged, renewed, duration_ms, durations, .. } = totals;
-        (*sessions, *engaged, *renewed, *duration_ms, durations.clone())
+    fn counts(totals: &Totals) -> (Counts, Histogram) {
+        (totals.counts, totals.durations.clone())
     }
 
     proptest! {
@@ -221,14 +165,14 @@ mod tests {
             let (mut folded, mut other_lane) = (Totals::default(), Totals::default());
             for (index, (user, number, image)) in images.iter().enumerate() {
                 let lane = if index % 2 == 0 { &mut folded } else { &mut other_lane };
-                lane.add(&Contribution::of(&users[*user], image));
+                lane.add(&users[*user], &Contribution::of(image));
                 if let Some(old) = last.insert((*user, *number), image) {
-                    lane.subtract(&Contribution::of(&users[*user], old));
+                    lane.subtract(&Contribution::of(old));
                 }
             }
             let mut sum = Totals::default();
             for ((user, _), image) in &last {
-                sum.add(&Contribution::of(&users[*user], image));
+                sum.add(&users[*user], &Contribution::of(image));
             }
             let mut back = other_lane.clone();
             back.merge(&folded);
@@ -243,9 +187,7 @@ mod tests {
     #[test]
     fn without_sessions_all_figures_are_zero() {
         let zero = Summary {
-            sessions: 0,
-            engaged: 0,
-            renewed: 0,
+            counts: Counts::default(),
             engagement_rate: 0.0,
             total_minutes: 0.0,
             average_minutes: 0.0,
@@ -255,12 +197,12 @@ mod tests {
             users_relative_error: 0.0,
         };
         assert_eq!(Totals::default().summary(), zero);
-        let negative =
-            Totals { sessions: -1, engaged: -1, renewed: -1, duration_ms: -1, ..Totals::default() };
+        let of = |counts| Totals { counts, ..Totals::default() };
+        let negative = of(Counts { sessions: -1, engaged: -1, renewed: -1, duration_ms: -1 });
         assert!(!negative.is_sound());
         assert_eq!(negative.made_sound().summary(), zero);
-        let unsound = Totals { sessions: 1, engaged: 2, ..Totals::default() };
+        let unsound = of(Counts { sessions: 1, engaged: 2, ..Counts::default() });
         assert!(!unsound.is_sound());
-        assert_eq!(unsound.made_sound().summary().engaged, 1);
+        assert_eq!(unsound.made_sound().summary().counts.engaged, 1);
     }
 }

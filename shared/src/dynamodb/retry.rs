@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::{counters::Event, store::StoreError};
+use super::Fault;
+use crate::counters::Counter;
 
 const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -21,14 +22,13 @@ pub(crate) struct Retries {
 }
 
 impl Retries {
-    /// All of them.
-    #[must_use]
+    /// None spent yet; the time runs from now.
     pub(crate) fn new() -> Self {
         Self { made: 0, started: Instant::now() }
     }
 
     /// Waits a random while before the next try; gives `cause` back if there is none, or if it is no passing fault.
-    pub(crate) async fn pause(&mut self, cause: StoreError) -> Result<(), StoreError> {
+    pub(crate) async fn pause(&mut self, cause: Fault) -> Result<(), Fault> {
         self.spend(cause)?;
         let longest = (FIRST_PAUSE * 2_u32.pow(self.made - 1)).min(LONGEST_PAUSE);
         sleep(longest.mul_f64(fastrand::f64())).await;
@@ -36,25 +36,19 @@ impl Retries {
     }
 
     /// The same without waiting.
-    pub(crate) fn spend(&mut self, cause: StoreError) -> Result<(), StoreError> {
-        let (StoreError::Conflict(_) | StoreError::Unavailable(_)) = cause else {
+    pub(crate) fn spend(&mut self, cause: Fault) -> Result<(), Fault> {
+        let (Fault::Conflict(_) | Fault::Unavailable(_)) = cause else {
             return Err(cause);
         };
         self.made += 1;
         if self.made >= TRIES || self.started.elapsed() >= BUDGET {
             return Err(cause);
         }
-        if matches!(cause, StoreError::Conflict(_)) {
-            Event::Conflict.count();
+        if matches!(cause, Fault::Conflict(_)) {
+            Counter::Conflict.count();
         }
-        Event::Retry.count();
+        Counter::Retry.count();
         tracing::debug!(%cause, tries = self.made, "trying again");
         Ok(())
-    }
-}
-
-impl Default for Retries {
-    fn default() -> Self {
-        Self::new()
     }
 }

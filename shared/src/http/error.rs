@@ -7,7 +7,13 @@ use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{id::NotASessionId, metrics::MetricsError, reply, store::StoreError};
+use super::reply;
+use crate::{
+    dynamodb::Fault,
+    id::NotASessionId,
+    metrics::{MetricsError, calendar::RangeError},
+    sessions::{SessionError, StoreError},
+};
 
 /// Why a request is not answered as it wished.
 #[derive(Debug, Error)]
@@ -78,11 +84,23 @@ impl ApiError {
     }
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Conflict(_) | Fault::Unavailable(_) => Self::Unavailable(fault.to_string()),
+            Fault::Refused(_) => Self::Internal(fault.to_string()),
+        }
+    }
+}
+
+impl From<SessionError> for ApiError {
+    fn from(error: SessionError) -> Self {
         match error {
-            StoreError::Conflict(_) | StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            StoreError::Refused(_) | StoreError::Malformed(_) => Self::Internal(error.to_string()),
+            SessionError::Unknown => Self::SessionNotFound,
+            SessionError::Ended => Self::SessionEnded,
+            SessionError::ChainTooLong(_) | SessionError::NoFreeId => Self::Unavailable(error.to_string()),
+            SessionError::Store(StoreError::Fault(fault)) => fault.into(),
+            SessionError::Store(StoreError::Malformed(cause)) => Self::Internal(cause.to_string()),
         }
     }
 }
@@ -90,8 +108,14 @@ impl From<StoreError> for ApiError {
 impl From<MetricsError> for ApiError {
     fn from(error: MetricsError) -> Self {
         match error {
-            MetricsError::Store(fault) => fault.into(),
+            MetricsError::Fault(fault) => fault.into(),
             other => Self::Internal(other.to_string()),
         }
+    }
+}
+
+impl From<RangeError> for ApiError {
+    fn from(error: RangeError) -> Self {
+        Self::InvalidRange(error.to_string())
     }
 }

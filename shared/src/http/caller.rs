@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use lambda_http::{Request, RequestExt, request::RequestContext};
 
-use crate::{error::ApiError, id::UserId, session::ClientInfo};
+use super::ApiError;
+use crate::{id::UserId, sessions::rules::ClientInfo};
 
 /// A longer user agent is cut, so that an item stays within one write unit.
 const USER_AGENT_BYTES: usize = 400;
@@ -36,9 +37,7 @@ impl Caller {
         let sub = self.claims.get("sub").ok_or(ApiError::Unauthorized)?;
         sub.parse().map_err(|_| ApiError::Unauthorized)
     }
-}
 
-impl Caller {
     /// Whether one of the claims named in `claims` holds `permission` as a whole word. Without a permission to have
     /// nobody has it; `*` is everybody's.
     #[must_use]

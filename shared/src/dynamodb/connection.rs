@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{Client, config::SharedHttpClient};
 use aws_smithy_http_client::{
-    Connector,
+    Connector, HttpClientError,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::{
@@ -14,9 +14,8 @@ use aws_smithy_runtime_api::{
     },
     shared::IntoShared,
 };
-use lambda_http::Error;
 
-use crate::app::{CONNECT_TIMEOUT, endpoint_from_environment};
+use super::client::{CONNECT_TIMEOUT, endpoint_from_environment};
 
 /// The certificate authorities behind AWS endpoints (<https://www.amazontrust.com/repository/>). Bundled, because
 /// reading the platform's whole store takes longer than everything else at start-up.
@@ -30,7 +29,8 @@ const IDLE: Duration = Duration::from_secs(40);
 pub(crate) struct Connection(SharedHttpConnector);
 
 impl Connection {
-    pub(crate) fn new() -> Result<Self, Error> {
+    /// A pool that trusts Amazon's authorities alone. Nothing is opened yet.
+    pub(crate) fn new() -> Result<Self, HttpClientError> {
         let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
         let connector = Connector::builder()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -41,6 +41,7 @@ impl Connection {
         Ok(Self(connector.into_shared()))
     }
 
+    /// The pool as the SDK's clients take it.
     pub(crate) fn http_client(&self) -> SharedHttpClient {
         let connector = self.0.clone();
         http_client_fn(move |_, _| connector.clone())

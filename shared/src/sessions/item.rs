@@ -8,32 +8,49 @@ use chrono::{
     serde::{ts_milliseconds_option, ts_seconds},
 };
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use serde_json::{Map, Value, json};
 
+use super::{
+    error::Malformed,
+    rules::{Body, ClientInfo, Record, Session, State, day_number},
+};
 use crate::{
+    clock::instant,
+    dynamodb::Attributes,
     id::{SessionId, UserId},
-    session::{Body, ClientInfo, Moment, Record, Session, State, day_number},
 };
 
-/// An item as DynamoDB has it.
-pub(super) type Attributes = HashMap<String, AttributeValue>;
+/// The attributes as expressions name them. `state` is a reserved word of DynamoDB.
+pub(super) const PARTITION_KEY: &str = "pk";
+pub(super) const STATE: &str = "#state";
+pub(super) const LAST_ACTIVE_TIME: &str = "lastActiveTime";
+pub(super) const END_TIME: &str = "endTime";
+pub(super) const CONTENT_ENGAGED: &str = "contentEngaged";
+pub(super) const RENEWED_TO: &str = "renewedTo";
+pub(super) const ACTIVE_DAY: &str = "activeDay";
+pub(super) const PURGE_AT: &str = "purgeAt";
 
+/// A projection to an item's key alone.
+pub const KEY: &str = "pk, sk";
+
+/// The key condition of all of a user's items, where `:user` is their [`partition`].
+pub const OF_USER: &str = "pk = :user";
+
+/// The key condition, in the index, of a user's sessions that were active on the UTC day `:day` or later.
+pub(super) const ACTIVE_SINCE: &str = "pk = :user AND activeDay >= :day";
+
+const SORT_KEY: &str = "sk";
 const USER: &str = "USER#";
 const SESSION: &str = "SESSION#";
 
 /// The end of the year 9999: a time beyond it has no date in every time zone.
 const LAST_TIME: i64 = 253_402_300_799_999;
 
-/// A stored item that is no record of ours; names what is wrong with it, never its content.
-#[derive(Debug, Error)]
-#[error("an item of the sessions table is malformed: {0}")]
-pub struct Malformed(String);
-
 /// The item of the sessions table. Times are epoch milliseconds but for `purgeAt`, which DynamoDB's TTL wants in
 /// seconds. With a 255-byte `sub` and a 400-byte user agent an item has under 1,024 bytes, so a write is one unit.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Item {
+struct SessionItem {
     pk: String,
     sk: String,
     state: StateName,
@@ -80,20 +97,27 @@ impl From<StateName> for AttributeValue {
 }
 
 /// The partition that holds all of a user's records.
-pub(super) fn partition(user: &UserId) -> AttributeValue {
+#[must_use]
+pub fn partition(user: &UserId) -> AttributeValue {
     AttributeValue::S(format!("{USER}{}", user.as_str()))
 }
 
 /// The key of a user's record of an id.
-pub(super) fn key(user: &UserId, id: SessionId) -> Attributes {
+#[must_use]
+pub fn key(user: &UserId, id: SessionId) -> Attributes {
     let sort = AttributeValue::S(format!("{SESSION}{id}"));
-    HashMap::from([("pk".to_owned(), partition(user)), ("sk".to_owned(), sort)])
+    HashMap::from([(PARTITION_KEY.to_owned(), partition(user)), (SORT_KEY.to_owned(), sort)])
 }
 
 /// Only the key of an item that has more, as an index entry does.
 pub(super) fn key_of(mut item: Attributes) -> Attributes {
-    item.retain(|name, _| name == "pk" || name == "sk");
+    item.retain(|name, _| name == PARTITION_KEY || name == SORT_KEY);
     item
+}
+
+/// A session's id as another item points to it.
+pub(super) fn id(id: SessionId) -> AttributeValue {
+    AttributeValue::S(id.to_string())
 }
 
 /// A time as it is stored: epoch milliseconds.
@@ -111,37 +135,9 @@ pub(super) fn day(time: DateTime<Utc>) -> AttributeValue {
     AttributeValue::N(day_number(time).to_string())
 }
 
-/// The item of a session that is written whole: one that starts now.
-pub(super) fn of_new_session(
-    user: &UserId,
-    session: &Session,
-    moment: &Moment,
-) -> Result<Attributes, Malformed> {
-    encode(&Item {
-        pk: format!("{USER}{}", user.as_str()),
-        sk: format!("{SESSION}{}", session.id),
-        state: StateName::Active,
-        start_time: Some(session.start_time),
-        last_active_time: Some(session.last_active_time),
-        end_time: None,
-        content_engaged: Some(session.content_engaged),
-        renewed_from: session.renewed_from,
-        renewed_to: None,
-        ip_address: session.client.ip_address.clone(),
-        user_agent: session.client.user_agent.clone(),
-        active_day: Some(day_number(session.last_active_time)),
-        purge_at: moment.purge_at(),
-    })
-}
-
-/// The item of a tombstone: `id` was unknown, and `renewed_to` was started for it.
-pub(super) fn of_tombstone(
-    user: &UserId,
-    id: SessionId,
-    renewed_to: SessionId,
-    moment: &Moment,
-) -> Result<Attributes, Malformed> {
-    encode(&Item {
+/// The item of a user's record of an id.
+pub fn encode(user: &UserId, id: SessionId, record: &Record) -> Result<Attributes, Malformed> {
+    let mut item = SessionItem {
         pk: format!("{USER}{}", user.as_str()),
         sk: format!("{SESSION}{id}"),
         state: StateName::Expired,
@@ -150,21 +146,41 @@ pub(super) fn of_tombstone(
         end_time: None,
         content_engaged: None,
         renewed_from: None,
-        renewed_to: Some(renewed_to),
+        renewed_to: None,
         ip_address: None,
         user_agent: None,
         active_day: None,
-        purge_at: moment.purge_at(),
-    })
+        purge_at: record.purge_at,
+    };
+    match &record.body {
+        Body::Tombstone { renewed_to } => item.renewed_to = Some(*renewed_to),
+        Body::Session(session) => {
+            item.start_time = Some(session.start_time);
+            item.last_active_time = Some(session.last_active_time);
+            item.content_engaged = Some(session.content_engaged);
+            item.renewed_from = session.renewed_from;
+            item.ip_address.clone_from(&session.client.ip_address);
+            item.user_agent.clone_from(&session.client.user_agent);
+            (item.state, item.end_time, item.renewed_to) = match session.state {
+                State::Active => (StateName::Active, None, None),
+                State::Ended { end_time } => (StateName::Ended, Some(end_time), None),
+                State::Expired { end_time, renewed_to } => {
+                    (StateName::Expired, Some(end_time), Some(renewed_to))
+                }
+            };
+            item.active_day = (session.state == State::Active).then(|| day_number(session.last_active_time));
+        }
+    }
+    serde_dynamo::to_item(item).map_err(Malformed::because)
 }
 
 /// The record that an item of the sessions table holds.
-pub(super) fn record(attributes: impl Into<serde_dynamo::Item>) -> Result<Record, Malformed> {
-    let item: Item = serde_dynamo::from_item(attributes).map_err(|error| Malformed(error.to_string()))?;
+pub fn decode(attributes: impl Into<serde_dynamo::Item>) -> Result<Record, Malformed> {
+    let item: SessionItem = serde_dynamo::from_item(attributes).map_err(Malformed::because)?;
     let purge_at = item.purge_at;
     let mut times = [item.start_time, item.last_active_time, item.end_time].into_iter().flatten();
     if !times.all(|time| (0..=LAST_TIME).contains(&time.timestamp_millis())) {
-        return Err(Malformed("a time is not within the years 1970 to 9999".to_owned()));
+        return Err(Malformed::because("a time is not within the years 1970 to 9999"));
     }
     let (Some(start_time), Some(last_active_time)) = (item.start_time, item.last_active_time) else {
         let renewed_to = required(item.renewed_to, "renewedTo of a tombstone")?;
@@ -191,21 +207,36 @@ pub(super) fn record(attributes: impl Into<serde_dynamo::Item>) -> Result<Record
     Ok(Record { body: Body::Session(session), purge_at })
 }
 
-/// The user whose item this is.
-pub(super) fn user(item: &serde_dynamo::Item) -> Result<UserId, Malformed> {
-    let user = match item.get("pk") {
+/// The user and the record of an image in the table's stream.
+pub fn decode_image(image: serde_dynamo::Item) -> Result<(UserId, Record), Malformed> {
+    let user = match image.get(PARTITION_KEY) {
         Some(serde_dynamo::AttributeValue::S(pk)) => pk.strip_prefix(USER).and_then(|sub| sub.parse().ok()),
         _ => None,
     };
-    required(user, "user in pk")
+    Ok((required(user, "user in pk")?, decode(image)?))
+}
+
+/// An item for people and other programs, whatever else it has: the key as `user` and `sessionId`, and times as the
+/// API shows them.
+pub fn readable(item: Attributes) -> Result<Value, Malformed> {
+    let mut item: Map<String, Value> = serde_dynamo::from_item(item).map_err(Malformed::because)?;
+    for (own, shown, prefix) in [(PARTITION_KEY, "user", USER), (SORT_KEY, "sessionId", SESSION)] {
+        if let Some(Value::String(key)) = item.remove(own) {
+            item.insert(shown.to_owned(), json!(key.strip_prefix(prefix).unwrap_or(&key)));
+        }
+    }
+    for (name, milliseconds) in [("startTime", 1), (LAST_ACTIVE_TIME, 1), (END_TIME, 1), (PURGE_AT, 1_000)] {
+        let number =
+            item.get(name).and_then(Value::as_i64).and_then(|number| number.checked_mul(milliseconds));
+        if let Some(time) = number.and_then(DateTime::from_timestamp_millis) {
+            item.insert(name.to_owned(), json!(instant(time)));
+        }
+    }
+    Ok(Value::Object(item))
 }
 
 fn required<T>(value: Option<T>, what: &str) -> Result<T, Malformed> {
-    value.ok_or_else(|| Malformed(format!("no {what}")))
-}
-
-fn encode(item: &Item) -> Result<Attributes, Malformed> {
-    serde_dynamo::to_item(item).map_err(|error| Malformed(error.to_string()))
+    value.ok_or_else(|| Malformed::because(format_args!("no {what}")))
 }
 
 #[cfg(test)]
@@ -213,7 +244,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::session::Lifetimes;
+    use crate::sessions::rules::{Lifetimes, Moment};
 
     fn moment() -> Moment {
         let lifetimes = Lifetimes { timeout: TimeDelta::hours(1), retention: TimeDelta::days(90) };
@@ -233,34 +264,41 @@ mod tests {
     #[test]
     fn a_session_survives_the_round_trip() {
         let (user, session) = largest();
-        let item = of_new_session(&user, &session, &moment()).unwrap();
-        let expected = Record { body: Body::Session(session), purge_at: moment().purge_at() };
-        assert_eq!(record(item).unwrap(), expected);
+        let over = [
+            State::Active,
+            State::Ended { end_time: moment().now() },
+            State::Expired { end_time: moment().now(), renewed_to: session.id },
+        ];
+        for state in over {
+            let record = Record::of(Session { state, ..session.clone() }, &moment());
+            assert_eq!(decode(encode(&user, session.id, &record).unwrap()).unwrap(), record);
+        }
     }
 
     #[test]
     fn a_tombstone_survives_the_round_trip() {
         let id = SessionId::new(moment().now());
-        let item = of_tombstone(&largest().0, id, id, &moment()).unwrap();
+        let item = encode(&largest().0, id, &Record::tombstone(id, &moment())).unwrap();
         assert_eq!(item.len(), 5, "keys, state, renewedTo and purgeAt");
-        assert_eq!(record(item).unwrap().body, Body::Tombstone { renewed_to: id });
+        assert_eq!(decode(item).unwrap().body, Body::Tombstone { renewed_to: id });
     }
 
     #[test]
     fn an_item_that_is_no_record_is_refused_by_what_is_wrong_with_it() {
         let (user, session) = largest();
-        let mut item = of_new_session(&user, &session, &moment()).unwrap();
+        let mut item = encode(&user, session.id, &Record::of(session, &moment())).unwrap();
         item.insert("state".to_owned(), StateName::Ended.into());
-        let refusal = record(item).unwrap_err().to_string();
+        let refusal = decode(item).unwrap_err().to_string();
         assert_eq!(refusal, "an item of the sessions table is malformed: no endTime");
     }
 
     #[test]
     fn the_largest_item_stays_one_write_unit() {
         let (user, session) = largest();
-        let mut item = of_new_session(&user, &session, &moment()).unwrap();
+        let id = session.id;
+        let mut item = encode(&user, id, &Record::of(session, &moment())).unwrap();
         item.insert("endTime".to_owned(), milliseconds(moment().now()));
-        item.insert("renewedTo".to_owned(), AttributeValue::S(session.id.to_string()));
+        item.insert("renewedTo".to_owned(), AttributeValue::S(id.to_string()));
         let size: usize = item
             .iter()
             .map(|(name, value)| {

@@ -1,4 +1,4 @@
-//! Faults below the table: which of them pass, and so call for another try.
+//! Faults of DynamoDB: which of them pass, and so call for another try.
 
 use aws_sdk_dynamodb::{
     error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError},
@@ -12,12 +12,11 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::retry::ErrorKind;
 use thiserror::Error;
 
-use super::item::Malformed;
-use crate::counters::Event;
+use crate::counters::Counter;
 
 /// Why an access failed although nothing was wrong with the request. Names the cause, for the log.
 #[derive(Debug, Error)]
-pub enum StoreError {
+pub enum Fault {
     /// Another transaction was at the same record. Nothing was written.
     #[error("conflict: {0}")]
     Conflict(String),
@@ -27,12 +26,10 @@ pub enum StoreError {
     /// Refused for a reason that another try does not mend: a missing table or permission, say.
     #[error("refused: {0}")]
     Refused(String),
-    /// The stored item is not one of ours.
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
 }
 
-impl StoreError {
+impl Fault {
+    /// What the SDK could not mend by itself. Conditions that did not hold are no faults: look for them before.
     pub(crate) fn from_sdk<E>(error: SdkError<E>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -50,12 +47,8 @@ impl StoreError {
         }
     }
 
-    pub(crate) fn unbuildable(error: &BuildError) -> Self {
-        Self::Refused(error.to_string())
-    }
-
     /// What cancelled a transaction, or `None` if it was one of its conditions.
-    pub(crate) fn from_cancellation(cancelled: &TransactionCanceledException) -> Option<Self> {
+    pub(super) fn from_cancellation(cancelled: &TransactionCanceledException) -> Option<Self> {
         let codes: Vec<&str> =
             cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
         if codes.contains(&"ConditionalCheckFailed") {
@@ -64,6 +57,13 @@ impl StoreError {
         let cause = format!("the transaction was cancelled: {}", codes.join(", "));
         let passes = |code: &&str| *code == "TransactionConflict" || THROTTLED_IN_TRANSACTION.contains(code);
         Some(if codes.iter().any(passes) { Self::Conflict(cause) } else { Self::Refused(cause) })
+    }
+}
+
+/// A request that lacks a part. None of ours does.
+impl From<BuildError> for Fault {
+    fn from(error: BuildError) -> Self {
+        Self::Refused(error.to_string())
     }
 }
 
@@ -82,7 +82,7 @@ const THROTTLED_IN_TRANSACTION: &[&str] = &["ProvisionedThroughputExceeded", "Th
 ///
 /// A transaction that was cancelled is not repeated here: its caller looks at the record again first.
 #[derive(Debug)]
-pub struct RetryConflicts;
+pub(super) struct RetryConflicts;
 
 impl ClassifyRetry for RetryConflicts {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
@@ -94,7 +94,7 @@ impl ClassifyRetry for RetryConflicts {
                 || matches!(error.downcast_ref(), Some(PutItemError::TransactionConflictException(_)))
         });
         if met_transaction {
-            Event::Conflict.count();
+            Counter::Conflict.count();
             RetryAction::retryable_error(ErrorKind::ThrottlingError)
         } else {
             RetryAction::NoActionIndicated

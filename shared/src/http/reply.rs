@@ -1,6 +1,5 @@
 //! Responses: JSON, and never cached, because they tell about a user at a moment.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use lambda_http::{
     Body, Response,
     http::{
@@ -10,18 +9,12 @@ use lambda_http::{
 };
 use serde::Serialize;
 
-/// A time as bodies show it: RFC 3339, UTC, with milliseconds.
-#[must_use]
-pub fn instant(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
 /// `200` with `body`.
 pub fn json(body: &impl Serialize) -> Response<Body> {
     json_with_status(StatusCode::OK, body)
 }
 
-pub(crate) fn json_with_status(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+pub(super) fn json_with_status(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     // Serializing fails only for maps with keys that are no strings, and no body has one.
     let text = serde_json::to_string(body).unwrap_or_default();
     let mut response = Response::new(Body::Text(text));

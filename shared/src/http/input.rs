@@ -4,10 +4,8 @@ use lambda_http::{Request, RequestExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{
-    error::ApiError,
-    id::{NotASessionId, SessionId},
-};
+use super::ApiError;
+use crate::id::{NotASessionId, SessionId};
 
 /// Names the session that the calling browser has stored.
 pub const SESSION_HEADER: &str = "x-session-id";

@@ -33,14 +33,14 @@ impl Lifetimes {
 
 /// The time of one invocation, and what follows from it. One invocation has one moment, so that a repeat of a
 /// write within it changes nothing more.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     now: DateTime<Utc>,
     lifetimes: Lifetimes,
 }
 
 impl Moment {
-    /// The time now.
+    /// When the invocation began.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.now
@@ -78,9 +78,9 @@ pub struct ClientInfo {
 /// A tracked visit of an authenticated user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Names it.
+    /// The id that it was started with; later ids of its chain are other sessions'.
     pub id: SessionId,
-    /// When it started.
+    /// The login, or the heartbeat that renewed or started it. Decides to which day it belongs, for good.
     pub start_time: DateTime<Utc>,
     /// The last login, heartbeat or renewal; never moves backwards.
     pub last_active_time: DateTime<Utc>,
@@ -127,12 +127,6 @@ impl Session {
             client,
         }
     }
-
-    /// Whether the session is live: stored as active, and active since the cut.
-    #[must_use]
-    pub fn is_live(&self, moment: &Moment) -> bool {
-        self.state == State::Active && self.last_active_time >= moment.cut()
-    }
 }
 
 /// What is stored under a session id.
@@ -156,58 +150,70 @@ pub enum Body {
     },
 }
 
-/// What a record means to an operation on its id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It goes on.
-    Live,
-    /// It has expired, and nothing has noticed yet.
-    Expired,
-    /// It was ended.
-    Ended,
-    /// It stands for another session.
-    Renewed(Pointer),
+impl Record {
+    /// The record of a session that is written now.
+    #[must_use]
+    pub fn of(session: Session, moment: &Moment) -> Self {
+        Self { body: Body::Session(session), purge_at: moment.purge_at() }
+    }
+
+    /// The record that takes an unknown id, for which the session `renewed_to` starts.
+    #[must_use]
+    pub fn tombstone(renewed_to: SessionId, moment: &Moment) -> Self {
+        Self { body: Body::Tombstone { renewed_to }, purge_at: moment.purge_at() }
+    }
+
+    /// The session, if it is not a tombstone.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        match &self.body {
+            Body::Session(session) => Some(session),
+            Body::Tombstone { .. } => None,
+        }
+    }
+
+    /// The way to the session that the id stands for, if that is another one.
+    #[must_use]
+    pub fn pointer(&self) -> Option<Pointer> {
+        match self.body {
+            Body::Tombstone { renewed_to: to }
+            | Body::Session(Session { state: State::Expired { renewed_to: to, .. }, .. }) => {
+                Some(Pointer { to, kept_until: self.purge_at })
+            }
+            Body::Session(_) => None,
+        }
+    }
 }
 
-/// The way from an id to the session that it stands for.
+/// The way from an id to the session that it stands for, as a record has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pointer {
     /// The next session of the chain.
     pub to: SessionId,
     /// When the record that holds the pointer may be purged.
+    pub kept_until: DateTime<Utc>,
+}
+
+/// The session that a walk along a chain has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The session.
+    pub id: SessionId,
+    /// When its record may be purged: a pointer to it is kept no longer.
     pub purge_at: DateTime<Utc>,
 }
 
-impl Record {
-    /// What the record means at this moment.
-    #[must_use]
-    pub fn standing(&self, moment: &Moment) -> Standing {
-        let renewed = |to| Standing::Renewed(Pointer { to, purge_at: self.purge_at });
-        match &self.body {
-            Body::Tombstone { renewed_to } => renewed(*renewed_to),
-            Body::Session(session) => match session.state {
-                State::Expired { renewed_to, .. } => renewed(renewed_to),
-                State::Ended { .. } => Standing::Ended,
-                State::Active if session.is_live(moment) => Standing::Live,
-                State::Active => Standing::Expired,
-            },
-        }
-    }
-}
-
 impl Pointer {
-    /// Whether an id that reached `head` through this pointer should be pointed there directly, where `kept_until`
-    /// is when the head's record may be purged. It keeps walks short, and a pointer as long as its target.
+    /// Whether an id that came to `head` by way of this pointer should be pointed there directly. It keeps walks
+    /// short, and a pointer as long as its target.
     #[must_use]
-    pub fn is_worth_moving(&self, head: SessionId, kept_until: DateTime<Utc>) -> bool {
-        self.to != head || kept_until - self.purge_at > POINTER_REFRESH
+    pub fn is_worth_moving(&self, head: &Head) -> bool {
+        self.to != head.id || head.purge_at - self.kept_until > POINTER_REFRESH
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const LIFETIMES: Lifetimes =
@@ -215,25 +221,6 @@ mod tests {
 
     fn time(ms: i64) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(ms).unwrap()
-    }
-
-    fn record(last_active_ms: i64, state: State) -> Record {
-        let moment = LIFETIMES.at(time(last_active_ms));
-        let mut session = Session::start(SessionId::new(moment.now()), ClientInfo::default(), &moment);
-        session.state = state;
-        Record { body: Body::Session(session), purge_at: moment.purge_at() }
-    }
-
-    #[test]
-    fn a_session_is_live_up_to_and_including_its_timeout() {
-        let stored = record(1_000, State::Active);
-        assert_eq!(stored.standing(&LIFETIMES.at(time(3_601_000))), Standing::Live);
-        assert_eq!(stored.standing(&LIFETIMES.at(time(3_601_001))), Standing::Expired);
-    }
-
-    #[test]
-    fn a_session_ahead_of_this_hosts_clock_is_live() {
-        assert_eq!(record(10_000, State::Active).standing(&LIFETIMES.at(time(5_000))), Standing::Live);
     }
 
     #[test]
@@ -244,29 +231,10 @@ mod tests {
     #[test]
     fn a_pointer_moves_only_to_another_head_or_by_more_than_a_day() {
         let (head, other) = (SessionId::new(time(1)), SessionId::new(time(2)));
-        let pointer = Pointer { to: head, purge_at: time(0) };
-        assert!(pointer.is_worth_moving(other, time(0)));
-        assert!(!pointer.is_worth_moving(head, time(86_400_000)));
-        assert!(pointer.is_worth_moving(head, time(86_400_001)));
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_over_stays_over_at_any_time(last in 0_i64..1 << 40, now in 0_i64..1 << 40) {
-            let moment = LIFETIMES.at(time(now));
-            let ended = record(last, State::Ended { end_time: time(last) });
-            prop_assert_eq!(ended.standing(&moment), Standing::Ended);
-            let to = SessionId::new(time(last));
-            let renewed = record(last, State::Expired { end_time: time(last), renewed_to: to });
-            prop_assert!(matches!(renewed.standing(&moment), Standing::Renewed(pointer) if pointer.to == to));
-        }
-
-        #[test]
-        fn a_session_that_expired_stays_expired(last in 0_i64..1 << 40, now in 0_i64..1 << 40, later in 0_i64..1 << 40) {
-            let stored = record(last, State::Active);
-            if stored.standing(&LIFETIMES.at(time(now))) == Standing::Expired {
-                prop_assert_eq!(stored.standing(&LIFETIMES.at(time(now + later))), Standing::Expired);
-            }
-        }
+        let pointer = Pointer { to: head, kept_until: time(0) };
+        let is_worth_moving = |id, ms| pointer.is_worth_moving(&Head { id, purge_at: time(ms) });
+        assert!(is_worth_moving(other, 0));
+        assert!(!is_worth_moving(head, 86_400_000));
+        assert!(is_worth_moving(head, 86_400_001));
     }
 }

@@ -1,0 +1,17 @@
+//! What any table needs: a client with its timeouts, a connection that is open before the first request, faults and
+//! which of them pass, writes that are all or nothing, and expressions. It knows no table.
+
+mod attempts;
+mod batch;
+pub mod client;
+mod connection;
+mod expression;
+mod fault;
+mod retry;
+mod transaction;
+
+pub(crate) use self::{
+    attempts::Attempts, batch::get_all, client::client_from_environment, connection::Connection,
+    expression::Expression, retry::Retries, transaction::transact,
+};
+pub use self::{expression::Attributes, fault::Fault, transaction::Transaction};

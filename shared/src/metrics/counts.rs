@@ -1,0 +1,54 @@
+//! The counts that add up over sessions, and can be subtracted again.
+
+use derive_more::{Add, AddAssign, Sub, SubAssign, Sum};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Sums over sessions. Signed, because a sum may be one of several that are meant only together.
+///
+/// A new count is a field here (and in [`Counts::of_some`], if it says how many of the sessions), a line in
+/// [`Contribution::of`](super::contribution::Contribution::of), and a line in the answer that shows it. A row that was
+/// written before there was the count has 0 of it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Add, AddAssign, Sub, SubAssign, Sum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Counts {
+    /// All sessions.
+    pub sessions: i64,
+    /// Those whose user engaged with the content.
+    pub engaged: i64,
+    /// Those that were started by a renewal.
+    pub renewed: i64,
+    /// The duration of all together, in milliseconds.
+    pub duration_ms: i64,
+}
+
+impl Counts {
+    /// The counts that say how many of the sessions.
+    fn of_some(&mut self) -> [&mut i64; 2] {
+        [&mut self.engaged, &mut self.renewed]
+    }
+
+    /// The names of the attributes in which a row has them.
+    pub(super) fn names() -> Vec<String> {
+        match serde_json::to_value(Self::default()) {
+            Ok(Value::Object(counts)) => counts.into_iter().map(|(name, _)| name).collect(),
+            // Numbers under fixed names are an object.
+            _ => Vec::new(),
+        }
+    }
+
+    /// The nearest counts that are those of some sessions, as they are shown: none is below zero, and there is no more
+    /// of anything than there are sessions.
+    #[must_use]
+    pub fn made_sound(mut self) -> Self {
+        self.sessions = self.sessions.max(0);
+        self.duration_ms = self.duration_ms.max(0);
+        let sessions = self.sessions;
+        for count in self.of_some() {
+            *count = (*count).clamp(0, sessions);
+        }
+        self
+    }
+}

@@ -1,0 +1,130 @@
+//! Row ⇄ item: the only place that knows the attributes of the metrics table.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{
+    DateTime, NaiveDate, Utc,
+    serde::{ts_milliseconds, ts_milliseconds_option},
+};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::{
+    counts::Counts,
+    error::MetricsError,
+    histogram::Histogram,
+    row::{Mark, Row, key},
+    sequence::SequenceNumber,
+    sketch::Sketch,
+    totals::Totals,
+};
+use crate::dynamodb::Attributes;
+
+/// The layout of a row: its attributes, the histogram's bounds, the sketch's size and hash, the number of lanes.
+const LAYOUT: u32 = 1;
+
+/// What a reader needs of a row beside the counts. Nobody reads the marks but who writes them.
+const READ: [&str; 7] = ["pk", "sk", "version", "layout", "zone", "users", "asOf"];
+
+/// The histogram, which is of use to a range alone.
+pub(super) const DURATIONS: &str = "durations";
+
+/// The projection of what a reader needs, and of `more`. Each name by way of a placeholder: some are reserved words.
+pub(super) fn projection(more: &[&str]) -> String {
+    let counts = Counts::names();
+    let names = READ.iter().chain(more).copied().chain(counts.iter().map(String::as_str));
+    names.map(|name| format!("#{name}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A row as it is stored. Times are epoch milliseconds.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RowItem {
+    pk: String,
+    sk: String,
+    version: u64,
+    layout: u32,
+    zone: String,
+    #[serde(flatten)]
+    counts: Counts,
+    #[serde(default)]
+    durations: ByteBuf,
+    users: ByteBuf,
+    #[serde(default, with = "ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
+    as_of: Option<DateTime<Utc>>,
+    #[serde(default)]
+    marks: BTreeMap<String, MarkItem>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MarkItem {
+    sequence: String,
+    #[serde(with = "ts_milliseconds")]
+    moved: DateTime<Utc>,
+}
+
+/// The item of a row of `day`.
+pub(super) fn encode(day: NaiveDate, lane: u8, row: &Row, zone: Tz) -> Result<Attributes, MetricsError> {
+    let (pk, sk) = key(day, lane);
+    let mark = |(shard, mark): (&String, &Mark)| {
+        (shard.clone(), MarkItem { sequence: mark.sequence.as_str().to_owned(), moved: mark.moved })
+    };
+    let item = RowItem {
+        pk,
+        sk: sk.clone(),
+        version: row.version,
+        layout: LAYOUT,
+        zone: zone.name().to_owned(),
+        counts: row.totals.counts,
+        durations: ByteBuf::from(row.totals.durations.to_bytes()),
+        users: ByteBuf::from(row.totals.users.to_bytes()),
+        as_of: row.as_of,
+        marks: row.marks.iter().map(mark).collect(),
+    };
+    serde_dynamo::to_item(item).map_err(|error| MetricsError::Malformed { row: sk, cause: error.to_string() })
+}
+
+/// The day and the row that an item holds; one of another layout or zone is refused, naming both.
+pub(super) fn decode(item: Attributes, zone: Tz) -> Result<(NaiveDate, Row), MetricsError> {
+    // First of all: nothing else of a row of another layout need be as it is here.
+    check_made_alike(&item, zone)?;
+    let name = text(&item, "sk");
+    decode_alike(item).map_err(|cause| MetricsError::Malformed { row: name, cause })
+}
+
+fn check_made_alike(item: &Attributes, zone: Tz) -> Result<(), MetricsError> {
+    let made_with = (text(item, "layout"), text(item, "zone"));
+    if made_with == (LAYOUT.to_string(), zone.name().to_owned()) {
+        return Ok(());
+    }
+    Err(MetricsError::Foreign {
+        row: text(item, "sk"),
+        found: format!("layout {} in {}", made_with.0, made_with.1),
+        expected: format!("layout {LAYOUT} in {}", zone.name()),
+    })
+}
+
+fn decode_alike(item: Attributes) -> Result<(NaiveDate, Row), String> {
+    let item: RowItem = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
+    let day = item.sk.split('#').nth(1).and_then(|day| day.parse().ok()).ok_or("no day in its key")?;
+    let totals = Totals {
+        counts: item.counts,
+        durations: Histogram::from_bytes(&item.durations).map_err(|error| error.to_string())?,
+        users: Sketch::from_bytes(&item.users).map_err(|error| error.to_string())?,
+    };
+    let mut marks = BTreeMap::new();
+    for (shard, mark) in item.marks {
+        let sequence = SequenceNumber::parse(&mark.sequence).ok_or("a mark is no sequence number")?;
+        marks.insert(shard, Mark { sequence, moved: mark.moved });
+    }
+    Ok((day, Row { version: item.version, totals, marks, as_of: item.as_of }))
+}
+
+fn text(item: &Attributes, name: &str) -> String {
+    match item.get(name) {
+        Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
+        _ => "none".to_owned(),
+    }
+}

@@ -1,0 +1,76 @@
+//! What keeps the metrics: applies what the stream tells to the rows of the days, each record once.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::Client;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+
+use super::{MetricsError, MetricsStore, delta::Delta, row::lane_of, settings::Settings};
+use crate::{
+    clock::Clock,
+    dynamodb::{Fault, Retries, client::FromEnvironment},
+    settings::{Environment, SettingsError},
+};
+
+/// What the rollup works with.
+#[derive(Debug)]
+pub struct Rollup {
+    /// The metrics table.
+    pub store: MetricsStore,
+    /// `REPORTING_TIME_ZONE`.
+    pub zone: Tz,
+    clock: Clock,
+}
+
+impl FromEnvironment for Rollup {
+    fn from_environment(
+        environment: &Environment<'_>,
+        client: Client,
+        clock: Clock,
+    ) -> Result<Self, SettingsError> {
+        let settings = Settings::read(environment)?;
+        Ok(Self { store: settings.store(client), zone: settings.zone, clock })
+    }
+}
+
+impl Rollup {
+    /// Applies the deltas of one shard, each once, however often they come. It is done when every day's row is
+    /// written; after an error the same deltas are to be applied again.
+    pub async fn apply(&self, shard: &str, deltas: &[Delta]) -> Result<(), MetricsError> {
+        let mut by_day = BTreeMap::<NaiveDate, Vec<&Delta>>::new();
+        for delta in deltas {
+            by_day.entry(delta.day).or_default().push(delta);
+        }
+        for (day, deltas) in by_day {
+            self.apply_to_day(day, shard, &deltas, self.clock.now()).await.inspect_err(|cause| {
+                tracing::error!(%cause, %day, shard, "a batch is to be delivered again");
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn apply_to_day(
+        &self,
+        day: NaiveDate,
+        shard: &str,
+        deltas: &[&Delta],
+        now: DateTime<Utc>,
+    ) -> Result<(), MetricsError> {
+        let lane = lane_of(shard);
+        let mut retries = Retries::new();
+        loop {
+            let row = self.store.get(day, lane).await?;
+            let Some(next) = row.apply(shard, deltas, now) else { return Ok(()) };
+            match self.store.put(day, lane, &next).await {
+                Ok(true) => return Ok(()),
+                // Another shard of the lane was faster, or this is our own write whose answer was lost: read again.
+                Ok(false) => {
+                    retries.pause(Fault::Conflict(format!("the row of {day} was written meanwhile"))).await?;
+                }
+                Err(MetricsError::Fault(fault)) => retries.pause(fault).await?,
+                Err(other) => return Err(other),
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What the handlers of the session functions work with.
+
+use aws_sdk_dynamodb::Client;
+use chrono::TimeDelta;
+
+use super::{
+    rules::{Lifetimes, Moment},
+    store::Store,
+};
+use crate::{
+    clock::Clock,
+    dynamodb::client::FromEnvironment,
+    id::UserId,
+    settings::{Environment, SettingsError},
+};
+
+/// The table, the settings and the clock.
+#[derive(Debug)]
+pub struct App {
+    /// The sessions table.
+    pub store: Store,
+    settings: Settings,
+    clock: Clock,
+}
+
+/// The settings of the session functions; the template declares each as an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `SESSIONS_TABLE`.
+    pub sessions_table: String,
+    /// `SESSION_TIMEOUT_SECONDS` and `SESSION_RETENTION_DAYS`.
+    pub lifetimes: Lifetimes,
+    /// `LOG_USER_ID=plain`: logs name users by their `sub` and not by its digest.
+    pub log_plain_user_id: bool,
+}
+
+impl Settings {
+    /// The settings that are in the environment.
+    pub fn read(environment: &Environment<'_>) -> Result<Self, SettingsError> {
+        let timeout = environment.whole_number(
+            "SESSION_TIMEOUT_SECONDS",
+            1..=2_592_000,
+            "a whole number from 1 to 2592000",
+        )?;
+        let retention =
+            environment.whole_number("SESSION_RETENTION_DAYS", 1..=3_650, "a whole number from 1 to 3650")?;
+        let log_plain_user_id = match environment.text("LOG_USER_ID").as_str() {
+            "" | "hash" => false,
+            "plain" => true,
+            value => {
+                let (name, expected) = ("LOG_USER_ID", "hash or plain");
+                return Err(SettingsError::Invalid { name, expected, value: value.to_owned() });
+            }
+        };
+        Ok(Self {
+            sessions_table: environment.required("SESSIONS_TABLE")?,
+            lifetimes: Lifetimes {
+                timeout: TimeDelta::seconds(timeout),
+                retention: TimeDelta::days(retention),
+            },
+            log_plain_user_id,
+        })
+    }
+}
+
+impl FromEnvironment for App {
+    fn from_environment(
+        environment: &Environment<'_>,
+        client: Client,
+        clock: Clock,
+    ) -> Result<Self, SettingsError> {
+        Ok(Self::new(Settings::read(environment)?, client, clock))
+    }
+}
+
+impl App {
+    /// An app with the given parts.
+    #[must_use]
+    pub fn new(settings: Settings, client: Client, clock: Clock) -> Self {
+        Self { store: Store::new(client, settings.sessions_table.clone()), settings, clock }
+    }
+
+    /// How long sessions live and records are kept.
+    #[must_use]
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.settings.lifetimes
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        self.settings.lifetimes.at(self.clock.now())
+    }
+
+    /// The user as logs name it.
+    pub(super) fn log_name(&self, user: &UserId) -> String {
+        if self.settings.log_plain_user_id { user.as_str().to_owned() } else { user.digest() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let find = |name: &str| variables.iter().rev().find(|variable| variable.0 == name);
+        Settings::read(&Environment::new(&|name| find(name).map(|variable| variable.1.to_owned())))
+    }
+
+    const COMPLETE: [(&str, &str); 3] = [
+        ("SESSIONS_TABLE", "Sessions"),
+        ("SESSION_TIMEOUT_SECONDS", "3600"),
+        ("SESSION_RETENTION_DAYS", "90"),
+    ];
+
+    #[test]
+    fn complete_settings_are_read() {
+        let settings = read(&COMPLETE).unwrap();
+        assert_eq!(settings.lifetimes.timeout, TimeDelta::hours(1));
+        assert_eq!(settings.lifetimes.retention, TimeDelta::days(90));
+        assert!(!settings.log_plain_user_id);
+    }
+
+    #[test]
+    fn a_missing_or_useless_setting_is_named() {
+        for (name, value, expected) in [
+            ("SESSIONS_TABLE", "", "the environment variable SESSIONS_TABLE is not set"),
+            (
+                "SESSION_TIMEOUT_SECONDS",
+                "0",
+                "the environment variable SESSION_TIMEOUT_SECONDS must be a whole number from 1 to 2592000, not \"0\"",
+            ),
+            (
+                "SESSION_RETENTION_DAYS",
+                "ninety",
+                "the environment variable SESSION_RETENTION_DAYS must be a whole number from 1 to 3650, not \"ninety\"",
+            ),
+            ("LOG_USER_ID", "yes", "the environment variable LOG_USER_ID must be hash or plain, not \"yes\""),
+        ] {
+            let variables = [&COMPLETE[..], &[(name, value)]].concat();
+            assert_eq!(read(&variables).unwrap_err().to_string(), expected);
+        }
+    }
+}

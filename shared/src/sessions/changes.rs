@@ -1,0 +1,166 @@
+//! What a write does to a stored record: each change once, with the condition under which it is right, as data with two
+//! readings. DynamoDB gets its text, and [`Change::apply`] does the same to a record at hand.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, Utc};
+
+use super::{
+    conditions::Condition,
+    item::{
+        ACTIVE_DAY, CONTENT_ENGAGED, END_TIME, LAST_ACTIVE_TIME, PURGE_AT, RENEWED_TO, STATE, StateName, day,
+        id, milliseconds, seconds,
+    },
+    rules::{Body, Head, Moment, Record, Session, State},
+};
+use crate::{dynamodb::Expression, id::SessionId};
+
+/// A change of one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A heartbeat: moves the last activity of a live session to now, never backwards.
+    Touch(Moment),
+    /// Makes an expired session point to its one successor.
+    Renew {
+        /// The session that starts in its place, in the same transaction.
+        successor: SessionId,
+        /// The moment of the request.
+        moment: Moment,
+    },
+    /// Points an id that was renewed further along its chain, unless its pointer has moved since it was read.
+    Point {
+        /// Where it pointed when it was read.
+        read: SessionId,
+        /// Where it is to point.
+        head: Head,
+    },
+    /// Ends a live session now.
+    End(Moment),
+    /// Ends a session as of its last activity: one that has silently expired, or that is ahead of this host's clock
+    /// (ending it now would give it a negative duration).
+    EndAsOfLastActivity(Moment),
+    /// Says whether the user of a live session engaged with the content; leaves its last activity alone.
+    Engage {
+        /// The new value.
+        engaged: bool,
+        /// The moment of the request.
+        moment: Moment,
+    },
+}
+
+impl Change {
+    /// What the stored record must be like for this to be right.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        match *self {
+            Self::Touch(moment) => Condition::Live(moment).and(Condition::Behind(moment)),
+            Self::Renew { moment, .. } => Condition::Expired(moment),
+            Self::Point { read, .. } => Condition::PointsTo(read),
+            Self::End(moment) => Condition::Live(moment).and(Condition::Ahead(moment).not()),
+            Self::EndAsOfLastActivity(moment) => Condition::Expired(moment).or(Condition::Ahead(moment)),
+            Self::Engage { moment, .. } => Condition::Live(moment),
+        }
+    }
+
+    /// The record afterwards, where the condition holds.
+    #[must_use]
+    pub fn apply(&self, record: &Record) -> Record {
+        let body = match &record.body {
+            Body::Session(session) => Body::Session(self.applied_to(session)),
+            Body::Tombstone { renewed_to } => Body::Tombstone { renewed_to: self.pointed_from(*renewed_to) },
+        };
+        Record { body, purge_at: self.purge_at() }
+    }
+
+    /// Whether a record looks like what this change makes of a session that it ends: after a repeat of the request,
+    /// whose first answer was lost.
+    #[must_use]
+    pub fn has_ended(&self, record: &Record) -> bool {
+        let Some(Session { state: State::Ended { end_time }, last_active_time, .. }) = record.session()
+        else {
+            return false;
+        };
+        match self {
+            Self::End(moment) => *end_time == moment.now(),
+            Self::EndAsOfLastActivity(_) => end_time == last_active_time,
+            _ => false,
+        }
+    }
+
+    /// The update as DynamoDB reads it.
+    pub(super) fn expression(&self) -> Expression {
+        let update = match self {
+            Self::Touch(moment) => set(&[(LAST_ACTIVE_TIME, ":now"), (ACTIVE_DAY, ":day")])
+                .value(":now", milliseconds(moment.now()))
+                .value(":day", day(moment.now())),
+            Self::Renew { successor, .. } => {
+                over(&[(STATE, ":state"), (END_TIME, LAST_ACTIVE_TIME), (RENEWED_TO, ":successor")])
+                    .value(":state", StateName::Expired)
+                    .value(":successor", id(*successor))
+            }
+            Self::Point { head, .. } => set(&[(RENEWED_TO, ":head")]).value(":head", id(head.id)),
+            Self::End(moment) => over(&[(STATE, ":state"), (END_TIME, ":now")])
+                .value(":state", StateName::Ended)
+                .value(":now", milliseconds(moment.now())),
+            Self::EndAsOfLastActivity(_) => {
+                over(&[(STATE, ":state"), (END_TIME, LAST_ACTIVE_TIME)]).value(":state", StateName::Ended)
+            }
+            Self::Engage { engaged, .. } => {
+                set(&[(CONTENT_ENGAGED, ":engaged")]).value(":engaged", AttributeValue::Bool(*engaged))
+            }
+        };
+        update.value(":purge", seconds(self.purge_at()))
+    }
+
+    fn applied_to(&self, session: &Session) -> Session {
+        let mut after = session.clone();
+        let last_activity = session.last_active_time;
+        match *self {
+            Self::Touch(moment) => after.last_active_time = moment.now(),
+            Self::Renew { successor: renewed_to, .. } => {
+                after.state = State::Expired { end_time: last_activity, renewed_to };
+            }
+            Self::Point { .. } => {
+                if let State::Expired { renewed_to, .. } = &mut after.state {
+                    *renewed_to = self.pointed_from(*renewed_to);
+                }
+            }
+            Self::End(moment) => after.state = State::Ended { end_time: moment.now() },
+            Self::EndAsOfLastActivity(_) => after.state = State::Ended { end_time: last_activity },
+            Self::Engage { engaged, .. } => after.content_engaged = engaged,
+        }
+        after
+    }
+
+    fn pointed_from(&self, before: SessionId) -> SessionId {
+        match self {
+            Self::Point { head, .. } => head.id,
+            _ => before,
+        }
+    }
+
+    /// A record is kept for timeout and retention from its last write on, a pointer as long as its target.
+    fn purge_at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Point { head, .. } => head.purge_at,
+            Self::Touch(moment)
+            | Self::Renew { moment, .. }
+            | Self::End(moment)
+            | Self::EndAsOfLastActivity(moment)
+            | Self::Engage { moment, .. } => moment.purge_at(),
+        }
+    }
+}
+
+fn set(assignments: &[(&str, &str)]) -> Expression {
+    let mut text = format!("SET {PURGE_AT} = :purge");
+    for (attribute, value) in assignments {
+        text.extend([", ", attribute, " = ", value]);
+    }
+    Expression::new(text)
+}
+
+/// The session is over, and so leaves the index of the active ones.
+fn over(assignments: &[(&str, &str)]) -> Expression {
+    let Expression { text, values } = set(assignments);
+    Expression { text: format!("{text} REMOVE {ACTIVE_DAY}"), values }
+}

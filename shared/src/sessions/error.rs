@@ -1,0 +1,55 @@
+//! What can go wrong with sessions. What that means to a caller is said in one place above, `http::error`.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::dynamodb::Fault;
+
+/// A stored item that is no record of ours; names what is wrong with it, never its content.
+#[derive(Debug, Error)]
+#[error("an item of the sessions table is malformed: {0}")]
+pub struct Malformed(String);
+
+impl Malformed {
+    pub(super) fn because(cause: impl fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+/// Why an access to the sessions table failed although nothing was wrong with it.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// A fault of DynamoDB.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// What it has is not ours.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+/// Why an operation did not do what it was to do.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// The user has no such session.
+    #[error("the user has no such session")]
+    Unknown,
+    /// The session was ended, for good.
+    #[error("the session was ended")]
+    Ended,
+    /// The chain of renewals is too long for one walk. The position is saved where that is allowed.
+    #[error("a chain has more than {0} renewals")]
+    ChainTooLong(u32),
+    /// The new ids that were tried belong to other sessions.
+    #[error("every new session id was taken")]
+    NoFreeId,
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Fault> for SessionError {
+    fn from(fault: Fault) -> Self {
+        Self::Store(fault.into())
+    }
+}

@@ -1,0 +1,79 @@
+//! The journal of sessions' lives: each event is a log line and a counter, and both are written here.
+
+use super::{rules::Session, visit::Visit};
+use crate::{counters, id::SessionId};
+
+/// Something in a session's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// A login, or a heartbeat on an unknown id, started it.
+    Started(SessionId),
+    /// It started in the place of an expired one.
+    Renewed {
+        /// The new session.
+        id: SessionId,
+        /// The expired one.
+        from: SessionId,
+    },
+    /// It was found to have expired.
+    Expired(SessionId),
+    /// It was ended.
+    Ended(SessionId),
+    /// Its user said whether they engaged with the content.
+    Engaged {
+        /// The session.
+        id: SessionId,
+        /// The new value; only true is counted.
+        engaged: bool,
+    },
+    /// A heartbeat kept it alive, renewed or started it.
+    Heartbeat(SessionId),
+}
+
+impl Visit<'_> {
+    /// Writes an event down.
+    pub(super) fn note(&self, event: Event) {
+        let metric = match event {
+            Event::Started(id) => {
+                tracing::info!(session_id = %id, user = self.log_name(), "session started");
+                "SessionsStarted"
+            }
+            Event::Renewed { id, from } => {
+                tracing::info!(session_id = %id, renewed_from = %from, user = self.log_name(), "session renewed");
+                "SessionsRenewed"
+            }
+            Event::Expired(id) => {
+                tracing::info!(session_id = %id, user = self.log_name(), "session expired");
+                "SessionsExpired"
+            }
+            Event::Ended(id) => {
+                tracing::info!(session_id = %id, user = self.log_name(), "session ended");
+                "SessionsEnded"
+            }
+            Event::Engaged { id, engaged } => {
+                tracing::info!(session_id = %id, user = self.log_name(), engaged, "session engaged");
+                if !engaged {
+                    return;
+                }
+                "SessionsEngaged"
+            }
+            Event::Heartbeat(id) => {
+                tracing::debug!(session_id = %id, user = self.log_name(), "heartbeat");
+                "Heartbeats"
+            }
+        };
+        counters::count(metric);
+    }
+
+    /// Writes down that a session started, and that the one it renews had expired.
+    pub(super) fn note_start(&self, session: &Session) {
+        let id = session.id;
+        match session.renewed_from {
+            None => self.note(Event::Started(id)),
+            Some(from) => {
+                self.note(Event::Expired(from));
+                self.note(Event::Renewed { id, from });
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Sessions: the [`rules`] of their life, which are pure; what a write demands ([`conditions`]) and does
+//! ([`changes`]), as data with two readings; the [`store`] that sends them; and the [`operations`] made of all that.
+//!
+//! Nothing here speaks HTTP: an operation tells what happened, a [`SessionError`] included.
+
+mod app;
+mod chain;
+pub mod changes;
+pub mod conditions;
+mod error;
+pub mod item;
+mod journal;
+pub mod operations;
+pub mod rules;
+pub mod standing;
+mod store;
+mod successor;
+mod visit;
+
+pub use self::{
+    app::{App, Settings},
+    error::{Malformed, SessionError, StoreError},
+    store::{Store, Write},
+};

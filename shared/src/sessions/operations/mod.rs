@@ -1,0 +1,17 @@
+//! The operations on sessions. Each is a loop around one conditional write. The record that refused it decides what
+//! comes next, and after any failure the loop looks again, so that tabs, retries, lost responses and crashes all end in
+//! the same place.
+
+mod end;
+mod engage;
+mod heartbeat;
+mod list;
+mod login;
+
+pub use self::{
+    end::{end, end_others},
+    engage::engage,
+    heartbeat::{Heartbeat, heartbeat},
+    list::{Listed, list},
+    login::login,
+};

@@ -1,0 +1,100 @@
+//! The session that an operation starts in the place of another: of an expired one, or for an id that nobody knows.
+
+use super::{
+    error::{SessionError, StoreError},
+    rules::{ClientInfo, Head, Session},
+    visit::Visit,
+};
+use crate::{
+    dynamodb::{Fault, Retries, Transaction},
+    id::SessionId,
+};
+
+/// How a try to start a session went.
+#[must_use]
+pub(super) enum Start {
+    /// It started, and is the head of the chain now.
+    Done(Head),
+    /// It did not, or nobody knows: the record has the answer, and whoever got there first has left it there.
+    LookAgain,
+}
+
+/// Tries to start a session in the place of another. Its id stays the same from try to try, so that one whose answer
+/// was lost is recognised as our own.
+pub(super) struct Successor<'a> {
+    visit: Visit<'a>,
+    client: &'a ClientInfo,
+    tried: Option<(SessionId, Session)>,
+}
+
+impl<'a> Successor<'a> {
+    /// Nothing is tried yet. What starts has the device `client`.
+    pub(super) fn new(visit: Visit<'a>, client: &'a ClientInfo) -> Self {
+        Self { visit, client, tried: None }
+    }
+
+    /// Renews the expired session `old`.
+    pub(super) async fn renew(
+        &mut self,
+        old: SessionId,
+        engaged: bool,
+        retries: &mut Retries,
+    ) -> Result<Start, SessionError> {
+        let Visit { app, user, moment } = &self.visit;
+        let session = Session { renewed_from: Some(old), content_engaged: engaged, ..self.session_for(old) };
+        let outcome = app.store.renew(user, old, &session, moment).await;
+        self.started(old, session, outcome, retries).await
+    }
+
+    /// Starts a session for the id `unknown`.
+    pub(super) async fn start_for_unknown(
+        &mut self,
+        unknown: SessionId,
+        retries: &mut Retries,
+    ) -> Result<Start, SessionError> {
+        let Visit { app, user, moment } = &self.visit;
+        let session = self.session_for(unknown);
+        let outcome = app.store.start_for_unknown(user, unknown, &session, moment).await;
+        self.started(unknown, session, outcome, retries).await
+    }
+
+    /// Writes the start down if `head` is the session that was tried, however that became known.
+    pub(super) fn note_if_own(&self, head: SessionId) {
+        if let Some((_, session)) = &self.tried
+            && session.id == head
+        {
+            self.visit.note_start(session);
+        }
+    }
+
+    fn session_for(&self, place: SessionId) -> Session {
+        match &self.tried {
+            Some((tried_for, session)) if *tried_for == place => session.clone(),
+            _ => {
+                let moment = &self.visit.moment;
+                Session::start(SessionId::new(moment.now()), self.client.clone(), moment)
+            }
+        }
+    }
+
+    async fn started(
+        &mut self,
+        place: SessionId,
+        session: Session,
+        outcome: Result<Transaction, StoreError>,
+        retries: &mut Retries,
+    ) -> Result<Start, SessionError> {
+        let head = self.visit.head_written_now(session.id);
+        self.tried = Some((place, session));
+        match outcome {
+            Ok(Transaction::Done) => return Ok(Start::Done(head)),
+            // No wait: the record has changed already.
+            Ok(Transaction::Refused) => {
+                retries.spend(Fault::Conflict("a transaction was refused".to_owned()))?;
+            }
+            Err(StoreError::Fault(fault)) => retries.pause(fault).await?,
+            Err(malformed) => return Err(malformed.into()),
+        }
+        Ok(Start::LookAgain)
+    }
+}

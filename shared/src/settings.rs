@@ -1,0 +1,60 @@
+//! The settings of a function: environment variables, which the template declares. Each room reads its own, once, at
+//! start-up.
+
+use std::ops::RangeInclusive;
+
+use thiserror::Error;
+
+/// A setting that is missing or cannot be used.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum SettingsError {
+    /// There is no such variable, or it is empty.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// The variable's value is not what it must be.
+    #[error("the environment variable {name} must be {expected}, not {value:?}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// What it had.
+        value: String,
+    },
+}
+
+/// The environment variables of a function.
+pub struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl<'a> Environment<'a> {
+    /// The variables that `variable` tells by name.
+    #[must_use]
+    pub fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self(variable)
+    }
+
+    /// A variable's value; empty without one.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        (self.0)(name).unwrap_or_default()
+    }
+
+    /// The value of a variable that must be there.
+    pub fn required(&self, name: &'static str) -> Result<String, SettingsError> {
+        Some(self.text(name)).filter(|value| !value.is_empty()).ok_or(SettingsError::Missing(name))
+    }
+
+    /// The value of a variable that must be a number within `range`; `expected` says so in words.
+    pub fn whole_number(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<i64>,
+        expected: &'static str,
+    ) -> Result<i64, SettingsError> {
+        let value = self.required(name)?;
+        match value.parse() {
+            Ok(number) if range.contains(&number) => Ok(number),
+            _ => Err(SettingsError::Invalid { name, expected, value }),
+        }
+    }
+}
