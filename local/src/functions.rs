@@ -1,4 +1,5 @@
-//! The functions by the names of their crates, each made from its environment as on Lambda.
+//! The functions, each made from its environment as on Lambda. This is the one list of them: a new one is a line of
+//! [`ALL`] and a line among this crate's dependencies.
 
 use std::sync::Arc;
 
@@ -11,46 +12,65 @@ use shared::{
     clock::Clock,
 };
 
-/// The function of an endpoint, with its type erased.
-pub(crate) type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+/// Each function by the name of its crate, which is that of its folder.
+const ALL: &[(&str, Make)] = &[
+    ("content-engaged", |parts| parts.endpoint(content_engaged::handle)),
+    ("daily-session-metrics", |parts| parts.endpoint(daily_session_metrics::handle)),
+    ("end-other-sessions", |parts| parts.endpoint(end_other_sessions::handle)),
+    ("end-session", |parts| parts.endpoint(end_session::handle)),
+    ("heartbeat", |parts| parts.endpoint(heartbeat::handle)),
+    ("list-sessions", |parts| parts.endpoint(list_sessions::handle)),
+    ("login", |parts| parts.endpoint(login::handle)),
+    ("logout", |parts| parts.endpoint(logout::handle)),
+    ("rollup", |parts| parts.stream(rollup::handle)),
+    ("session-metrics", |parts| parts.endpoint(session_metrics::handle)),
+    ("session-metrics-by-timespan", |parts| parts.endpoint(session_metrics_by_timespan::handle)),
+];
 
-/// A function that reads a stream; an error wants the batch again.
-pub(crate) type StreamHandler =
-    Arc<dyn Fn(rollup::Event) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+type Make = fn(&Parts<'_>) -> Result<Handler, SettingsError>;
 
 /// A function, by what invokes it.
-pub(crate) enum Function {
-    Endpoint(Handler),
+pub enum Handler {
+    /// A request to one of its routes.
+    Endpoint(EndpointHandler),
+    /// A batch of a table's stream.
     Stream(StreamHandler),
 }
 
+/// The function of an endpoint, with its type erased.
+pub type EndpointHandler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+
+/// A function that reads a stream; an error wants the batch again.
+pub type StreamHandler = Arc<dyn Fn(rollup::Event) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+
 /// What a function is made from.
-pub(crate) struct Parts<'a> {
-    pub(crate) environment: Environment<'a>,
-    pub(crate) client: &'a Client,
-    pub(crate) clock: &'a Clock,
+pub struct Parts<'a> {
+    /// The function's own variables.
+    pub environment: Environment<'a>,
+    /// With the function's permissions, or with all.
+    pub client: &'a Client,
+    /// What time it is for the function.
+    pub clock: &'a Clock,
 }
 
-/// The function of that crate; `None` if this server has none of that name.
-pub(crate) fn function(crate_name: &str, parts: &Parts<'_>) -> Result<Option<Function>, SettingsError> {
-    Ok(Some(match crate_name {
-        "content-engaged" => parts.endpoint(content_engaged::handle)?,
-        "daily-session-metrics" => parts.endpoint(daily_session_metrics::handle)?,
-        "end-other-sessions" => parts.endpoint(end_other_sessions::handle)?,
-        "end-session" => parts.endpoint(end_session::handle)?,
-        "heartbeat" => parts.endpoint(heartbeat::handle)?,
-        "list-sessions" => parts.endpoint(list_sessions::handle)?,
-        "login" => parts.endpoint(login::handle)?,
-        "logout" => parts.endpoint(logout::handle)?,
-        "rollup" => parts.stream(rollup::handle)?,
-        "session-metrics" => parts.endpoint(session_metrics::handle)?,
-        "session-metrics-by-timespan" => parts.endpoint(session_metrics_by_timespan::handle)?,
-        _ => return Ok(None),
-    }))
+/// The names of all functions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|(name, _)| *name)
+}
+
+/// The functions' crates as code names them, and as their log lines do.
+pub fn crate_names() -> impl Iterator<Item = String> {
+    names().map(|name| name.replace('-', "_"))
+}
+
+/// The function of that name; `None` if there is none.
+pub fn handler(name: &str, parts: &Parts<'_>) -> Result<Option<Handler>, SettingsError> {
+    let made = ALL.iter().find(|(own, _)| *own == name).map(|(_, make)| make(parts));
+    made.transpose()
 }
 
 impl Parts<'_> {
-    fn endpoint<A, F, R>(&self, handle: F) -> Result<Function, SettingsError>
+    fn endpoint<A, F, R>(&self, handle: F) -> Result<Handler, SettingsError>
     where
         A: FromEnvironment + Send + Sync + 'static,
         F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync + 'static,
@@ -60,10 +80,10 @@ impl Parts<'_> {
         let handler = move |request| -> BoxFuture<'static, Response<Body>> {
             Box::pin(answer(handle, Arc::clone(&app), request))
         };
-        Ok(Function::Endpoint(Arc::new(handler)))
+        Ok(Handler::Endpoint(Arc::new(handler)))
     }
 
-    fn stream<A, F, R, O>(&self, handle: F) -> Result<Function, SettingsError>
+    fn stream<A, F, R, O>(&self, handle: F) -> Result<Handler, SettingsError>
     where
         A: FromEnvironment + Send + Sync + 'static,
         F: Fn(Arc<A>, rollup::Event) -> R + Copy + Send + Sync + 'static,
@@ -74,7 +94,7 @@ impl Parts<'_> {
             let running = handle(Arc::clone(&app), event);
             Box::pin(async move { running.await.map(drop) })
         };
-        Ok(Function::Stream(Arc::new(handler)))
+        Ok(Handler::Stream(Arc::new(handler)))
     }
 
     fn make<A: FromEnvironment>(&self) -> Result<Arc<A>, SettingsError> {

@@ -1,11 +1,10 @@
 //! The template, `functions/`, `events/` and the README name the same functions and routes; and each function answers
 //! its event.
 
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use lambda_http::{Body, Request, Response};
+use local::functions::Handler;
 use serde_json::{Value, json};
-use shared::{ApiError, answer, app::FromEnvironment};
 
 use crate::support::{Need, World, lacks};
 
@@ -39,6 +38,7 @@ async fn template_functions_events_and_readme_name_the_same() {
     let in_template: BTreeSet<String> =
         functions.iter().map(|function| function.crate_name.clone()).collect();
     assert_eq!(in_template, names_in("functions"));
+    assert_eq!(in_template, local::functions::names().map(str::to_owned).collect());
     assert_eq!(in_template, names_in("events"));
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for function in functions {
@@ -67,34 +67,15 @@ async fn every_setting_of_the_functions_is_in_the_readme() {
     }
 }
 
-async fn run<A, F, R>(world: &World, handle: F, event: &Value) -> (u16, Value)
-where
-    A: FromEnvironment,
-    F: Fn(Arc<A>, Request) -> R,
-    R: Future<Output = Result<Response<Body>, ApiError>>,
-{
-    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-    let response = answer(handle, world.parts(), request).await;
-    (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
-}
-
-async fn run_named(world: &World, name: &str, event: &Value) -> (u16, Value) {
-    match name {
-        "content-engaged" => run(world, content_engaged::handle, event).await,
-        "daily-session-metrics" => run(world, daily_session_metrics::handle, event).await,
-        "end-other-sessions" => run(world, end_other_sessions::handle, event).await,
-        "end-session" => run(world, end_session::handle, event).await,
-        "heartbeat" => run(world, heartbeat::handle, event).await,
-        "list-sessions" => run(world, list_sessions::handle, event).await,
-        "login" => run(world, login::handle, event).await,
-        "logout" => run(world, logout::handle, event).await,
-        "rollup" => {
-            let event = serde_json::from_value(event.clone()).unwrap();
-            (200, json!(rollup::handle(world.parts(), event).await.unwrap()))
+/// What the function of that name answers to an event.
+async fn run(world: &World, name: &str, event: &Value) -> (u16, Value) {
+    match world.handler(name) {
+        Handler::Endpoint(handle) => {
+            let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+            let response = handle(request).await;
+            (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
         }
-        "session-metrics" => run(world, session_metrics::handle, event).await,
-        "session-metrics-by-timespan" => run(world, session_metrics_by_timespan::handle, event).await,
-        other => panic!("no handler for {other}"),
+        Handler::Stream(_) => panic!("{name} answers nobody"),
     }
 }
 
@@ -114,7 +95,7 @@ async fn the_events_tell_a_story() {
         "end-session",
         "logout",
     ] {
-        let (status, mut body) = run_named(&world, name, &event(name)).await;
+        let (status, mut body) = run(&world, name, &event(name)).await;
         if let Some(rows) = body.as_array() {
             // The session that the login started, and the one that the heartbeat did for the event's unknown id.
             body = json!({ "listed": rows.len(), "current": rows.iter().filter(|row| row["current"] == true).count() });
@@ -132,7 +113,8 @@ async fn no_function_trusts_an_event_without_claims() {
         return;
     }
     let world = World::new().await;
-    for name in names_in("events").into_iter().filter(|name| name != "rollup") {
+    let is_endpoint = |name: &String| matches!(world.handler(name), Handler::Endpoint(_));
+    for name in names_in("events").into_iter().filter(is_endpoint) {
         let unauthorized = json!({ "status": "error", "code": "unauthorized", "message": "Unauthorized" });
         for authorizer in
             [json!(null), json!({}), json!({ "jwt": { "claims": {} } }), json!({ "lambda": { "sub": "x" } })]
@@ -142,7 +124,7 @@ async fn no_function_trusts_an_event_without_claims() {
             if event["requestContext"]["authorizer"].is_null() {
                 event["requestContext"].as_object_mut().unwrap().remove("authorizer");
             }
-            assert_eq!(run_named(&world, &name, &event).await, (401, unauthorized.clone()), "{name}");
+            assert_eq!(run(&world, &name, &event).await, (401, unauthorized.clone()), "{name}");
         }
     }
     assert!(world.table().await.is_empty());

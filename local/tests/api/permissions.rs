@@ -4,7 +4,7 @@
 use std::{fs, time::Duration};
 
 use chrono::TimeDelta;
-use local::{Options, Server, permissions::Access};
+use local::{Options, Server, template::permissions::Access};
 use serde_json::json;
 
 use crate::support::{Need, TIMEOUT, User, World, http, lacks, send, token, unknown_id};

@@ -22,7 +22,11 @@ use std::{
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
-use local::{Options, Provider, Server, Storage, template::Template};
+use local::{
+    Options, Provider, Server, Storage,
+    functions::{self, Handler, Parts},
+    template::Template,
+};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, header::HeaderMap};
 use serde_json::{Value, json};
 use shared::{
@@ -285,6 +289,15 @@ impl World {
         let variable = |name: &str| environment.get(name).cloned();
         let client = self.client.clone();
         Arc::new(A::from_environment(&Environment::new(&variable), client, Clock::system()).unwrap())
+    }
+
+    /// The function of that name, made as the server makes it but for the clock and the permissions.
+    pub fn handler(&self, name: &str) -> Handler {
+        let function = self.template.functions.iter().find(|function| function.crate_name == name).unwrap();
+        let variable = |name: &str| function.environment.get(name).cloned();
+        let environment = Environment::new(&variable);
+        let parts = Parts { environment, client: &self.client, clock: &Clock::system() };
+        functions::handler(name, &parts).unwrap().unwrap()
     }
 
     /// A user of this world, with a token. The name is made unique, so that tests can share an engine.

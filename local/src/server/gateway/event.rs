@@ -11,52 +11,27 @@ use serde_json::{Map, Value, json};
 use crate::template::Route;
 
 /// What a request to a route brings along.
-pub(crate) struct Invocation<'a> {
-    pub(crate) route: &'a Route,
+pub(super) struct Invocation<'a> {
+    pub(super) route: &'a Route,
     /// The verified token's claims; `None` on a route that anybody may call.
-    pub(crate) claims: Option<&'a Map<String, Value>>,
-    pub(crate) parts: &'a Parts,
-    pub(crate) body: &'a [u8],
-    pub(crate) source_ip: IpAddr,
-    pub(crate) request_id: &'a str,
-    pub(crate) now: DateTime<Utc>,
+    pub(super) claims: Option<&'a Map<String, Value>>,
+    pub(super) parts: &'a Parts,
+    pub(super) body: &'a [u8],
+    pub(super) source_ip: IpAddr,
+    pub(super) request_id: &'a str,
+    pub(super) now: DateTime<Utc>,
 }
 
 impl Invocation<'_> {
-    /// The event.
-    pub(crate) fn event(&self) -> Value {
-        let Parts { method, uri, headers, version, .. } = self.parts;
-        let route_key = format!("{} {}", self.route.method, self.route.path);
-        let host = text(headers, header::HOST.as_str());
-        let mut context = json!({
-            "accountId": "000000000000",
-            "apiId": "local",
-            "domainName": host,
-            "domainPrefix": host.split(['.', ':']).next().unwrap_or_default(),
-            "http": {
-                "method": method.as_str(),
-                "path": uri.path(),
-                "protocol": format!("{version:?}"),
-                "sourceIp": self.source_ip.to_string(),
-                "userAgent": text(headers, header::USER_AGENT.as_str()),
-            },
-            "requestId": self.request_id,
-            "routeKey": route_key,
-            "stage": "$default",
-            "time": self.now.format("%d/%b/%Y:%H:%M:%S %z").to_string(),
-            "timeEpoch": self.now.timestamp_millis(),
-        });
-        if let Some(claims) = self.claims {
-            let scopes = (!self.route.scopes.is_empty()).then_some(&self.route.scopes);
-            context["authorizer"] = json!({ "jwt": { "claims": handed_on(claims), "scopes": scopes } });
-        }
+    pub(super) fn event(&self) -> Value {
+        let Parts { uri, headers, .. } = self.parts;
         let mut event = json!({
             "version": "2.0",
-            "routeKey": route_key,
+            "routeKey": self.route.key(),
             "rawPath": uri.path(),
             "rawQueryString": uri.query().unwrap_or_default(),
             "headers": joined_headers(headers),
-            "requestContext": context,
+            "requestContext": self.context(),
             "isBase64Encoded": false,
         });
         let cookies = cookies(headers);
@@ -81,10 +56,38 @@ impl Invocation<'_> {
         }
         event
     }
+
+    fn context(&self) -> Value {
+        let Parts { method, uri, headers, version, .. } = self.parts;
+        let host = text(headers, header::HOST.as_str());
+        let mut context = json!({
+            "accountId": "000000000000",
+            "apiId": "local",
+            "domainName": host,
+            "domainPrefix": host.split(['.', ':']).next().unwrap_or_default(),
+            "http": {
+                "method": method.as_str(),
+                "path": uri.path(),
+                "protocol": format!("{version:?}"),
+                "sourceIp": self.source_ip.to_string(),
+                "userAgent": text(headers, header::USER_AGENT.as_str()),
+            },
+            "requestId": self.request_id,
+            "routeKey": self.route.key(),
+            "stage": "$default",
+            "time": self.now.format("%d/%b/%Y:%H:%M:%S %z").to_string(),
+            "timeEpoch": self.now.timestamp_millis(),
+        });
+        if let Some(claims) = self.claims {
+            let scopes = (!self.route.scopes.is_empty()).then_some(&self.route.scopes);
+            context["authorizer"] = json!({ "jwt": { "claims": handed_on(claims), "scopes": scopes } });
+        }
+        context
+    }
 }
 
 /// Claims as the gateway hands them on: strings only. Arrays are `[a b]`, which is not JSON; nulls are left out.
-pub(crate) fn handed_on(claims: &Map<String, Value>) -> BTreeMap<&str, String> {
+fn handed_on(claims: &Map<String, Value>) -> BTreeMap<&str, String> {
     let present = claims.iter().filter(|(_, value)| !value.is_null());
     present.map(|(name, value)| (name.as_str(), claim_text(value))).collect()
 }

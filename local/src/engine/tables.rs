@@ -5,15 +5,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::{
     Client,
-    operation::create_table::CreateTableError,
+    operation::create_table::{CreateTableError, builders::CreateTableFluentBuilder},
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, LocalSecondaryIndex, Projection,
-        StreamSpecification, TableStatus, TimeToLiveSpecification,
+        StreamSpecification, TableDescription, TableStatus, TimeToLiveSpecification,
     },
 };
 use tokio::time::sleep;
 
-use crate::template::{self, Table, Template};
+use crate::template::{self, Table, TableDefinition, Template};
 
 /// Creates each table that does not exist.
 pub(crate) async fn create_all(client: &Client, tables: &[Table]) -> Result<()> {
@@ -45,23 +45,8 @@ async fn exists(client: &Client, table: &Table) -> Result<bool> {
     match client.describe_table().table_name(&table.name).send().await {
         Ok(output) => {
             let found = output.table.context("the engine does not describe the table")?;
-            let expected = &table.definition;
-            let mut shape = vec![names(found.key_schema(), |key| key.attribute_name())];
-            shape.extend(
-                found
-                    .local_secondary_indexes()
-                    .iter()
-                    .map(|index| names(index.key_schema(), |key| key.attribute_name())),
-            );
-            let mut wanted = vec![names(&expected.key_schema, |key| &key.attribute_name)];
-            wanted.extend(
-                expected
-                    .local_secondary_indexes
-                    .iter()
-                    .map(|index| names(&index.key_schema, |key| &key.attribute_name)),
-            );
             ensure!(
-                shape == wanted,
+                has_shape_of(&found, &table.definition),
                 "the table {} exists with other keys or indexes than the template's {}",
                 table.name,
                 table.logical_id
@@ -75,15 +60,48 @@ async fn exists(client: &Client, table: &Table) -> Result<bool> {
     }
 }
 
+/// Whether the attributes of keys and indexes are the same.
+fn has_shape_of(found: &TableDescription, expected: &TableDefinition) -> bool {
+    let mut shape = vec![names(found.key_schema(), |key| key.attribute_name())];
+    for index in found.local_secondary_indexes() {
+        shape.push(names(index.key_schema(), |key| key.attribute_name()));
+    }
+    let mut wanted = vec![names(&expected.key_schema, |key| &key.attribute_name)];
+    for index in &expected.local_secondary_indexes {
+        wanted.push(names(&index.key_schema, |key| &key.attribute_name));
+    }
+    shape == wanted
+}
+
 fn names<'a, K>(keys: &'a [K], name: impl Fn(&'a K) -> &'a str) -> Vec<&'a str> {
     keys.iter().map(name).collect()
 }
 
 async fn create(client: &Client, table: &Table) -> Result<()> {
     let definition = &table.definition;
+    let request = request(client, &table.name, definition)?;
+    if let Err(error) = request.send().await {
+        // Another server made it in the meantime.
+        if !error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) {
+            return Err(error.into());
+        }
+        return wait_until_active(client, table).await;
+    }
+    wait_until_active(client, table).await?;
+    if let Some(ttl) = &definition.time_to_live_specification {
+        let ttl = TimeToLiveSpecification::builder()
+            .attribute_name(&ttl.attribute_name)
+            .enabled(ttl.enabled)
+            .build()?;
+        client.update_time_to_live().table_name(&table.name).time_to_live_specification(ttl).send().await?;
+    }
+    Ok(())
+}
+
+fn request(client: &Client, name: &str, definition: &TableDefinition) -> Result<CreateTableFluentBuilder> {
     let mut request = client
         .create_table()
-        .table_name(&table.name)
+        .table_name(name)
         .billing_mode(BillingMode::from(definition.billing_mode.as_str()))
         .set_key_schema(Some(key_schema(&definition.key_schema)?));
     for attribute in &definition.attribute_definitions {
@@ -110,22 +128,7 @@ async fn create(client: &Client, table: &Table) -> Result<()> {
             .build()?;
         request = request.stream_specification(stream);
     }
-    if let Err(error) = request.send().await {
-        // Another server made it in the meantime.
-        if !error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) {
-            return Err(error.into());
-        }
-        return wait_until_active(client, table).await;
-    }
-    wait_until_active(client, table).await?;
-    if let Some(ttl) = &definition.time_to_live_specification {
-        let ttl = TimeToLiveSpecification::builder()
-            .attribute_name(&ttl.attribute_name)
-            .enabled(ttl.enabled)
-            .build()?;
-        client.update_time_to_live().table_name(&table.name).time_to_live_specification(ttl).send().await?;
-    }
-    Ok(())
+    Ok(request)
 }
 
 fn key_schema(schema: &[template::KeySchemaElement]) -> Result<Vec<KeySchemaElement>> {

@@ -1,40 +1,44 @@
 //! The HTTP API: routes, authorizer and CORS as the template says, and API Gateway's own answers.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+mod answers;
+mod cors;
+mod event;
+mod invocation;
 
-use anyhow::{Context, Result};
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Result;
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::to_bytes,
     extract::{ConnectInfo, Request},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
-use serde_json::json;
 use shared::clock::Clock;
-use tokio::time::timeout;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{
-    authorizer::{Authorizer, Refusal},
+use self::{
+    answers::{message, not_found, refused},
     event::Invocation,
-    functions::Handler,
+};
+use crate::{
+    functions::EndpointHandler,
     host,
+    identity::Authorizer,
     template::{Cors, Route},
 };
 
-/// API Gateway's limits.
+/// API Gateway's limit.
 const BODY_BYTES: usize = 10 * 1024 * 1024;
-const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A route and the function behind it.
 pub(crate) struct Endpoint {
     pub(crate) route: Route,
-    pub(crate) handler: Handler,
+    pub(crate) handler: EndpointHandler,
 }
 
 /// What all endpoints have in common.
@@ -66,7 +70,7 @@ pub(crate) fn router(
     Ok(router
         .method_not_allowed_fallback(not_found)
         .fallback(not_found)
-        .layer(cors_layer(cors)?)
+        .layer(cors::layer(cors)?)
         .layer(middleware::from_fn(refuse_foreign_hosts)))
 }
 
@@ -99,87 +103,12 @@ impl Gateway {
         };
         let event = event.event().to_string();
         let span = tracing::info_span!("request", %request_id);
-        let mut response = invoke(endpoint, event).instrument(span).await;
+        let mut response = invocation::run(&endpoint.handler, event).instrument(span).await;
         if let Ok(request_id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), request_id);
         }
         response
     }
-}
-
-/// Runs the function as Lambda would: a panic is its error alone, and it has so much time and no more.
-async fn invoke(endpoint: &Endpoint, event: String) -> Response {
-    let handler = Arc::clone(&endpoint.handler);
-    let running = async move {
-        match lambda_http::request::from_str(&event) {
-            Ok(request) => handler(request).await,
-            Err(cause) => panic!("the function cannot read the event: {cause}"),
-        }
-    };
-    let running = tokio::spawn(running.in_current_span());
-    let abort = running.abort_handle();
-    match timeout(INTEGRATION_TIMEOUT, running).await {
-        Ok(Ok(response)) => {
-            let (parts, body) = response.into_parts();
-            Response::from_parts(parts, Body::from(body.to_vec()))
-        }
-        Ok(Err(cause)) => {
-            tracing::error!(%cause, "the function panicked");
-            message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-        }
-        Err(_) => {
-            abort.abort();
-            tracing::error!("the function did not answer in time");
-            message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
-        }
-    }
-}
-
-fn refused(refusal: &Refusal, scopes: &[String]) -> Response {
-    let scope = scopes.join(" ");
-    let (status, text, challenge) = match refusal {
-        Refusal::NoToken => (StatusCode::UNAUTHORIZED, "Unauthorized", "Bearer".to_owned()),
-        Refusal::InvalidToken(description) => (
-            StatusCode::UNAUTHORIZED,
-            "Unauthorized",
-            format!("Bearer scope=\"{scope}\" error=\"invalid_token\" error_description=\"{description}\""),
-        ),
-        Refusal::InsufficientScope => (
-            StatusCode::FORBIDDEN,
-            "Forbidden",
-            format!("Bearer scope=\"{scope}\" error=\"insufficient_scope\""),
-        ),
-    };
-    let mut response = message(status, text);
-    if let Ok(challenge) = HeaderValue::from_str(&challenge) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    response
-}
-
-async fn not_found() -> Response {
-    message(StatusCode::NOT_FOUND, "Not Found")
-}
-
-/// The gateway's own kind of answer.
-fn message(status: StatusCode, text: &str) -> Response {
-    (status, axum::Json(json!({ "message": text }))).into_response()
-}
-
-fn cors_layer(cors: &Cors) -> Result<CorsLayer> {
-    let origins = if cors.allow_origins.iter().any(|origin| origin == "*") {
-        AllowOrigin::any()
-    } else {
-        let origins = cors.allow_origins.iter().map(|origin| origin.parse());
-        AllowOrigin::list(origins.collect::<Result<Vec<HeaderValue>, _>>().context("AllowOrigins")?)
-    };
-    let headers = cors.allow_headers.iter().map(|name| name.parse());
-    let methods = cors.allow_methods.iter().map(|name| name.parse());
-    Ok(CorsLayer::new()
-        .allow_origin(origins)
-        .allow_headers(headers.collect::<Result<Vec<HeaderName>, _>>().context("AllowHeaders")?)
-        .allow_methods(methods.collect::<Result<Vec<Method>, _>>().context("AllowMethods")?)
-        .max_age(Duration::from_secs(cors.max_age)))
 }
 
 /// A page of another site can make its own host name resolve to this machine; its requests carry that name.
@@ -195,22 +124,18 @@ async fn refuse_foreign_hosts(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::{body::Bytes, http::Request as HttpRequest};
+    use axum::{
+        body::{Body, Bytes},
+        http::Request as HttpRequest,
+    };
     use tower::ServiceExt;
 
     use super::*;
-    use crate::{identity::Identity, keys::Keys};
 
     /// A gateway with one public route, `GET /`, behind which is `handler`.
-    fn with(handler: Handler) -> Router {
+    fn with(handler: EndpointHandler) -> Router {
         let clock = Clock::system();
-        let identity = Identity::start("http://localhost".to_owned(), clock.clone(), None).unwrap();
-        let authorizer = Authorizer {
-            issuer: String::new(),
-            audiences: Vec::new(),
-            keys: Keys::Own(identity),
-            clock: clock.clone(),
-        };
+        let (authorizer, _) = Authorizer::of_development("http://localhost", clock.clone(), None).unwrap();
         let route =
             Route { method: "GET".to_owned(), path: "/".to_owned(), authorizer: None, scopes: Vec::new() };
         let cors = Cors {
@@ -256,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_named_origins_may_read_an_answer() {
-        let handler: Handler = Arc::new(|_| Box::pin(async { lambda_http::Response::default() }));
+        let handler: EndpointHandler = Arc::new(|_| Box::pin(async { lambda_http::Response::default() }));
         let router = with(handler);
         let (_, allowed, _) = get(&router, "https://app.example.com").await;
         assert_eq!(allowed.as_deref(), Some("https://app.example.com"));

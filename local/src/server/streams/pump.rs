@@ -7,13 +7,11 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodbstreams::{
     Client,
     operation::get_shard_iterator::GetShardIteratorError,
-    primitives::DateTime,
-    types::{AttributeValue, Record, Shard, ShardIteratorType, StreamRecord},
+    types::{ShardIteratorType, StreamRecord},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::{event, shards};
 use crate::{engine::Applied, functions::StreamHandler};
 
 /// Between two looks at a stream in which nothing happens.
@@ -27,13 +25,13 @@ const TOLD_EVERY: usize = 1_000;
 
 /// A stream and the function that reads it.
 pub(crate) struct Pump {
-    pub(crate) client: Client,
-    pub(crate) stream_arn: String,
-    pub(crate) table: String,
-    pub(crate) batch_size: i32,
-    pub(crate) handler: StreamHandler,
+    pub(super) client: Client,
+    pub(super) stream_arn: String,
+    pub(super) table: String,
+    pub(super) batch_size: i32,
+    pub(super) handler: StreamHandler,
     /// Where the embedded engine is told what it may trim.
-    pub(crate) applied: Option<Applied>,
+    pub(super) applied: Option<Applied>,
 }
 
 /// How far a shard has been read.
@@ -85,12 +83,14 @@ impl Pump {
     /// One batch of each shard; whether there was any. A shard that fails is tried again later and holds up nobody but
     /// its children.
     async fn pass(&self, positions: &mut HashMap<String, Position>) -> Result<bool> {
-        let shards = self.shards().await?;
+        let shards = shards::list(&self.client, &self.stream_arn).await?;
         positions.retain(|known, _| shards.iter().any(|shard| shard.shard_id() == Some(known)));
         let mut any = false;
         for shard in &shards {
             let Some(id) = shard.shard_id() else { continue };
-            if is_after(shard, &shards, positions) {
+            if shards::is_after(shard, &shards, |parent| {
+                positions.get(parent).is_some_and(|position| position.done)
+            }) {
                 continue;
             }
             let position = positions.entry(id.to_owned()).or_default();
@@ -109,22 +109,6 @@ impl Pump {
         Ok(any)
     }
 
-    async fn shards(&self) -> Result<Vec<Shard>> {
-        let mut shards = Vec::new();
-        let mut after = None;
-        loop {
-            let request = self.client.describe_stream().stream_arn(&self.stream_arn);
-            let output =
-                request.set_exclusive_start_shard_id(after).send().await.context("DescribeStream")?;
-            let description = output.stream_description.context("the stream is not described")?;
-            shards.extend(description.shards.unwrap_or_default());
-            after = description.last_evaluated_shard_id;
-            if after.is_none() {
-                return Ok(shards);
-            }
-        }
-    }
-
     /// Applies the next batch of a shard; whether it had records.
     async fn batch(&self, shard: &str, position: &mut Position) -> Result<bool> {
         let iterator = match position.iterator.take() {
@@ -138,7 +122,7 @@ impl Pump {
         if let Some(last) = records.last() {
             let last = last.dynamodb().and_then(StreamRecord::sequence_number);
             let last = last.context("a record without a sequence number")?.to_owned();
-            let event = self.event(shard, &records)?;
+            let event = event::of(&self.stream_arn, shard, &records)?;
             (self.handler)(event).await.map_err(|cause| anyhow::anyhow!("the function failed: {cause}"))?;
             position.untold += records.len();
             if let Some(applied) = self.applied.as_ref().filter(|_| position.untold >= TOLD_EVERY)
@@ -171,82 +155,6 @@ impl Pump {
         let output = outcome.context("GetShardIterator")?;
         output.shard_iterator.context("there is no iterator")
     }
-
-    /// The event as Lambda makes it for a mapping with a tumbling window, read as the function reads it.
-    fn event(&self, shard: &str, records: &[Record]) -> Result<rollup::Event> {
-        let records: Vec<Value> = records.iter().map(|record| self.record(record)).collect();
-        let event = json!({
-            "Records": records,
-            "shardId": shard,
-            "eventSourceARN": self.stream_arn,
-            "window": { "start": "1970-01-01T00:00:00Z", "end": "1970-01-01T00:00:30Z" },
-            "state": {},
-            "isFinalInvokeForWindow": false,
-            "isWindowTerminatedEarly": false,
-        });
-        serde_json::from_value(event).context("the function cannot read the event")
-    }
-
-    fn record(&self, record: &Record) -> Value {
-        let change = record.dynamodb();
-        let image =
-            |image: Option<&HashMap<String, AttributeValue>>| image.map(image_json).unwrap_or_default();
-        let created = change.and_then(|change| change.approximate_creation_date_time());
-        json!({
-            "eventID": record.event_id(),
-            "eventName": record.event_name().map(aws_sdk_dynamodbstreams::types::OperationType::as_str),
-            "eventVersion": "1.1",
-            "eventSource": "aws:dynamodb",
-            "awsRegion": record.aws_region().unwrap_or("us-east-1"),
-            "eventSourceARN": self.stream_arn,
-            "userIdentity": record.user_identity().map(|identity| {
-                json!({ "type": identity.r#type(), "principalId": identity.principal_id() })
-            }),
-            "dynamodb": {
-                "ApproximateCreationDateTime": created.map(DateTime::as_secs_f64),
-                "Keys": image(change.and_then(|change| change.keys())),
-                "NewImage": image(change.and_then(|change| change.new_image())),
-                "OldImage": image(change.and_then(|change| change.old_image())),
-                "SequenceNumber": change.and_then(|change| change.sequence_number()),
-                "SizeBytes": change.and_then(StreamRecord::size_bytes).unwrap_or_default(),
-                "StreamViewType": "NEW_AND_OLD_IMAGES",
-            },
-        })
-    }
-}
-
-/// Whether a shard's parent has yet to be read to its end: sessions of it go on in its children. A parent that the
-/// stream no longer knows has nothing left.
-fn is_after(shard: &Shard, shards: &[Shard], positions: &HashMap<String, Position>) -> bool {
-    let parent = shard.parent_shard_id().filter(|parent| {
-        let mut ids = shards.iter().map(Shard::shard_id);
-        ids.any(|id| id == Some(*parent))
-    });
-    parent.is_some_and(|parent| positions.get(parent).is_none_or(|position| !position.done))
-}
-
-fn image_json(image: &HashMap<String, AttributeValue>) -> Value {
-    Value::Object(
-        image.iter().map(|(name, value)| (name.clone(), attribute_json(value))).collect::<Map<_, _>>(),
-    )
-}
-
-/// An attribute in DynamoDB's JSON.
-fn attribute_json(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(number) => json!({ "N": number }),
-        AttributeValue::Bool(value) => json!({ "BOOL": value }),
-        AttributeValue::B(bytes) => json!({ "B": STANDARD.encode(bytes) }),
-        AttributeValue::Ss(texts) => json!({ "SS": texts }),
-        AttributeValue::Ns(numbers) => json!({ "NS": numbers }),
-        AttributeValue::Bs(all) => {
-            json!({ "BS": all.iter().map(|bytes| STANDARD.encode(bytes)).collect::<Vec<_>>() })
-        }
-        AttributeValue::L(items) => json!({ "L": items.iter().map(attribute_json).collect::<Vec<_>>() }),
-        AttributeValue::M(entries) => json!({ "M": image_json(entries) }),
-        _ => json!({ "NULL": true }),
-    }
 }
 
 #[cfg(test)]
@@ -255,6 +163,7 @@ mod tests {
 
     use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Credentials, Region};
     use axum::{Json, Router, http::HeaderMap, routing::post};
+    use serde_json::{Value, json};
     use tokio::net::TcpListener;
 
     use super::*;

@@ -2,7 +2,7 @@
 //! a permission that is missing shows here, and not after a deployment.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -77,39 +77,18 @@ enum OneOrMore {
 }
 
 impl Permissions {
-    /// Reads the policies of a function, whose references are resolved. `table` gives the name of a table by its id.
-    pub(crate) fn read(
+    /// Reads the policies of a function, whose references are resolved. `tables` has the name of each table by its id.
+    pub(super) fn read(
         function: &str,
         policies: serde_json::Value,
-        table: impl Fn(&str) -> Option<String>,
+        tables: &BTreeMap<String, String>,
     ) -> Result<Self> {
         let policies: Vec<Policy> = serde_json::from_value(policies)
             .with_context(|| format!("the policies of {function} are not understood here"))?;
         let mut granted = BTreeSet::new();
-        for Statement { effect: Effect::Allow, action, resource } in
-            policies.into_iter().flat_map(|policy| policy.statement)
-        {
-            let actions = match action {
-                OneOrMore::One(action) => vec![action],
-                OneOrMore::More(actions) => actions,
-            };
-            // `T.Arn`, or `T.Arn/index/active`.
-            let of_table = resource.split_once(".Arn").and_then(|(id, rest)| Some((table(id)?, rest)));
-            let (name, rest) = match of_table {
-                Some((name, rest)) if rest.is_empty() || rest.starts_with("/index/") => (name, rest),
-                _ => {
-                    check_beside(&resource, &actions, &table)
-                        .with_context(|| format!("a policy of {function}"))?;
-                    continue;
-                }
-            };
-            ensure!(
-                actions.iter().all(|action| action.starts_with("dynamodb:") && !action.contains('*')),
-                "a policy of {function}: an action on {resource} is not understood here: {actions:?}"
-            );
-            granted.extend(
-                actions.into_iter().map(|action| Access { action, resource: format!("{name}{rest}") }),
-            );
+        for statement in policies.into_iter().flat_map(|policy| policy.statement) {
+            let accesses = statement.accesses(tables);
+            granted.extend(accesses.with_context(|| format!("a policy of {function}"))?);
         }
         Ok(Self { function: function.to_owned(), granted, used: Arc::default() })
     }
@@ -123,6 +102,30 @@ impl Permissions {
     #[must_use]
     pub fn used(&self) -> BTreeSet<Access> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Statement {
+    /// What it grants on tables and indexes.
+    fn accesses(self, tables: &BTreeMap<String, String>) -> Result<Vec<Access>> {
+        let Self { effect: Effect::Allow, action, resource } = self;
+        let actions = match action {
+            OneOrMore::One(action) => vec![action],
+            OneOrMore::More(actions) => actions,
+        };
+        // `T.Arn`, or `T.Arn/index/active`.
+        let of_table = resource.split_once(".Arn").and_then(|(id, rest)| Some((tables.get(id)?, rest)));
+        let Some((name, rest)) = of_table.filter(|(_, rest)| rest.is_empty() || rest.starts_with("/index/"))
+        else {
+            check_beside(&resource, &actions, tables)?;
+            return Ok(Vec::new());
+        };
+        ensure!(
+            actions.iter().all(|action| action.starts_with("dynamodb:") && !action.contains('*')),
+            "an action on {resource} is not understood here: {actions:?}"
+        );
+        let access = |action| Access { action, resource: format!("{name}{rest}") };
+        Ok(actions.into_iter().map(access).collect())
     }
 }
 
@@ -152,8 +155,8 @@ impl Intercept for Permissions {
 
 /// What a function may have granted beside tables and indexes: for the event source mapping, which acts in its name, to
 /// read a table's stream and to note what it gave up. Anything else would be a right that no test sees used.
-fn check_beside(resource: &str, actions: &[String], table: &impl Fn(&str) -> Option<String>) -> Result<()> {
-    let is_stream = resource.strip_suffix(".StreamArn").is_some_and(|id| table(id).is_some());
+fn check_beside(resource: &str, actions: &[String], tables: &BTreeMap<String, String>) -> Result<()> {
+    let is_stream = resource.strip_suffix(".StreamArn").is_some_and(|id| tables.contains_key(id));
     let understood: &[&str] = if is_stream {
         &[
             "dynamodb:DescribeStream",

@@ -1,63 +1,22 @@
-//! CloudFormation YAML as JSON, with the intrinsic functions in their long form and then resolved.
+//! What the intrinsic functions of a template stand for.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-/// The one document in `text`, where `!Ref X` has become `{"Ref": "X"}`, and so on.
-pub(crate) fn parse(text: &str) -> Result<Value> {
-    let documents = Yaml::load_from_str(text).context("not YAML")?;
-    let [document] = documents.as_slice() else { bail!("expected one YAML document") };
-    to_json(document)
-}
-
-fn to_json(node: &Yaml) -> Result<Value> {
-    Ok(match node {
-        Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Value(Scalar::Boolean(value)) => json!(value),
-        Yaml::Value(Scalar::Integer(value)) => json!(value),
-        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.0),
-        Yaml::Value(Scalar::String(value)) => json!(value),
-        Yaml::Sequence(items) => items.iter().map(to_json).collect::<Result<_>>()?,
-        Yaml::Mapping(entries) => {
-            let entry = |(key, value): (&Yaml, &Yaml)| {
-                let key = key.as_str().context("a key that is no string")?;
-                Ok((key.to_owned(), to_json(value).with_context(|| format!("in {key}"))?))
-            };
-            Value::Object(entries.iter().map(entry).collect::<Result<_>>()?)
-        }
-        Yaml::Tagged(tag, inner) if tag.is_yaml_core_schema() => to_json(inner)?,
-        Yaml::Tagged(tag, inner) => {
-            let name = match tag.suffix.as_str() {
-                "Ref" | "Condition" => tag.suffix.clone(),
-                function => format!("Fn::{function}"),
-            };
-            let mut argument = to_json(inner)?;
-            if name == "Fn::GetAtt"
-                && let Some((resource, attribute)) = argument.as_str().and_then(|text| text.split_once('.'))
-            {
-                argument = json!([resource, attribute]);
-            }
-            json!({ name: argument })
-        }
-        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => bail!("YAML that is not understood"),
-    })
-}
-
-/// What the intrinsic functions of a template go by.
+/// The values of names and conditions.
 #[derive(Debug, Default)]
-pub(crate) struct Scope {
+pub(super) struct Scope {
     /// What `Ref` stands for: the value of each parameter, the name of each resource.
-    pub(crate) references: BTreeMap<String, Value>,
+    pub(super) references: BTreeMap<String, Value>,
     /// The conditions that hold, and those that do not.
-    pub(crate) conditions: BTreeMap<String, bool>,
+    pub(super) conditions: BTreeMap<String, bool>,
 }
 
 impl Scope {
     /// Works out the conditions of the template, each by those that it names.
-    pub(crate) fn with_conditions(
+    pub(super) fn with_conditions(
         references: BTreeMap<String, Value>,
         conditions: &BTreeMap<String, Value>,
     ) -> Result<Self> {
@@ -76,16 +35,16 @@ impl Scope {
         Ok(scope)
     }
 
+    /// Whether the condition of that name holds.
+    pub(super) fn condition(&self, name: &str) -> Result<bool> {
+        self.conditions.get(name).copied().with_context(|| format!("there is no condition {name}"))
+    }
+
     fn holds(&self, condition: &Value) -> Result<bool> {
         let (function, argument) =
             condition.as_object().and_then(single).context("a condition is one function")?;
         if function == "Condition" {
-            let name = argument.as_str().context("Condition takes a name")?;
-            return self
-                .conditions
-                .get(name)
-                .copied()
-                .with_context(|| format!("there is no condition {name}"));
+            return self.condition(argument.as_str().context("Condition takes a name")?);
         }
         let arguments = argument.as_array().with_context(|| format!("{function} takes a list"))?;
         let each = || arguments.iter().map(|argument| self.holds(argument)).collect::<Result<Vec<_>>>();
@@ -101,47 +60,51 @@ impl Scope {
     }
 
     /// `value` without intrinsic functions. One that cannot be resolved here is an error that names it.
-    pub(crate) fn resolve(&self, value: &Value) -> Result<Value> {
+    pub(super) fn resolve(&self, value: &Value) -> Result<Value> {
         match value {
             Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
             Value::Object(entries) => match single(entries) {
-                Some(("Ref", argument)) => {
-                    let name = argument.as_str().context("Ref takes a name")?;
-                    self.references.get(name).cloned().with_context(|| format!("!Ref {name} names nothing"))
+                Some((function, argument))
+                    if function.starts_with("Fn::") || ["Ref", "Condition"].contains(&function) =>
+                {
+                    self.call(function, argument)
                 }
-                // An attribute of a resource stands as its own name: enough to tell which resource is meant.
-                Some(("Fn::GetAtt", argument)) => {
-                    let parts: Vec<&str> =
-                        argument.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                    Ok(json!(parts.join(".")))
-                }
-                Some(("Fn::Sub", Value::String(text))) => Ok(json!(self.substitute(text)?)),
-                Some(("Fn::If", argument)) => {
-                    let Some([Value::String(name), then, otherwise]) = argument.as_array().map(Vec::as_slice)
-                    else {
-                        bail!("Fn::If takes a condition and two values")
-                    };
-                    let holds = self.conditions.get(name);
-                    let holds = holds.with_context(|| format!("there is no condition {name}"))?;
-                    self.resolve(if *holds { then } else { otherwise })
-                }
-                Some((function, _)) if function.starts_with("Fn::") || function == "Condition" => {
-                    bail!("{function} is not understood here")
-                }
-                _ => entries
-                    .iter()
-                    .map(|(key, value)| {
+                _ => {
+                    let resolved = |(key, value): (&String, &Value)| {
                         Ok((key.clone(), self.resolve(value).with_context(|| format!("in {key}"))?))
-                    })
-                    .collect::<Result<Map<_, _>>>()
-                    .map(Value::Object),
+                    };
+                    entries.iter().map(resolved).collect::<Result<Map<_, _>>>().map(Value::Object)
+                }
             },
             plain => Ok(plain.clone()),
         }
     }
-}
 
-impl Scope {
+    /// What an intrinsic function stands for.
+    fn call(&self, function: &str, argument: &Value) -> Result<Value> {
+        match (function, argument) {
+            ("Ref", argument) => {
+                let name = argument.as_str().context("Ref takes a name")?;
+                self.references.get(name).cloned().with_context(|| format!("!Ref {name} names nothing"))
+            }
+            // An attribute of a resource stands as its own name: enough to tell which resource is meant.
+            ("Fn::GetAtt", argument) => {
+                let parts: Vec<&str> =
+                    argument.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                Ok(json!(parts.join(".")))
+            }
+            ("Fn::Sub", Value::String(text)) => Ok(json!(self.substitute(text)?)),
+            ("Fn::If", argument) => {
+                let Some([Value::String(name), then, otherwise]) = argument.as_array().map(Vec::as_slice)
+                else {
+                    bail!("Fn::If takes a condition and two values")
+                };
+                self.resolve(if self.condition(name)? { then } else { otherwise })
+            }
+            _ => bail!("{function} is not understood here"),
+        }
+    }
+
     /// `text` with what the names in it stand for, as `Ref` or `GetAtt` would.
     fn substitute(&self, text: &str) -> Result<String> {
         let mut parts = text.split("${");
@@ -160,7 +123,7 @@ impl Scope {
 }
 
 /// A value as a parameter or a variable has it: numbers as their digits.
-pub(crate) fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
@@ -173,18 +136,7 @@ fn single(entries: &Map<String, Value>) -> Option<(&str, &Value)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn short_forms_become_long_forms() {
-        let parsed = parse("a: !Ref X\nb: !GetAtt T.Arn\nc: !Sub '${T}/x'\nd: [1, true, null, '1']").unwrap();
-        let expected = json!({
-            "a": { "Ref": "X" },
-            "b": { "Fn::GetAtt": ["T", "Arn"] },
-            "c": { "Fn::Sub": "${T}/x" },
-            "d": [1, true, null, "1"],
-        });
-        assert_eq!(parsed, expected);
-    }
+    use crate::template::cloudformation::parse;
 
     #[test]
     fn references_are_resolved_and_the_rest_is_an_error_that_names_it() {

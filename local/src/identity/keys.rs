@@ -7,7 +7,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::identity::Identity;
+use super::development::DevelopmentProvider;
 
 /// As long as API Gateway does.
 const KEPT: Duration = Duration::from_hours(2);
@@ -18,7 +18,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// Where the keys come from.
 pub(crate) enum Keys {
     /// The development identity provider's.
-    Own(Arc<Identity>),
+    Own(Arc<DevelopmentProvider>),
     /// A provider's, fetched when needed.
     Published(Published),
 }
@@ -45,7 +45,7 @@ impl Keys {
     /// The key named `kid`.
     pub(crate) async fn find(&self, kid: &str) -> Option<Jwk> {
         match self {
-            Self::Own(identity) => identity.key_set().await.find(kid).cloned(),
+            Self::Own(provider) => provider.key_set().await.find(kid).cloned(),
             Self::Published(published) => published.find(kid).await,
         }
     }

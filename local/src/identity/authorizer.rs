@@ -12,7 +12,7 @@ use jsonwebtoken::{
 use serde_json::{Map, Value};
 use shared::clock::Clock;
 
-use crate::keys::Keys;
+use super::keys::Keys;
 
 /// Verifies the tokens of one issuer.
 pub(crate) struct Authorizer {

@@ -1,0 +1,88 @@
+//! DynamoDB on this machine: the embedded engine, or another one behind a URL.
+
+mod client;
+mod tables;
+mod upkeep;
+
+use std::{fs, net::Ipv4Addr, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+use dynoxide::Database;
+use reqwest::Url;
+use tokio::{net::TcpListener, task::AbortHandle, time::interval};
+use uuid::Uuid;
+
+pub(crate) use self::{
+    client::{client, is_loopback, patient, streams_client},
+    tables::{create_all, find_used},
+    upkeep::Applied,
+};
+
+/// The file of the data, in the folder that is given.
+const FILE: &str = "sessions.db";
+
+/// How often what is past its time to live is deleted: late, as on AWS.
+const SWEEP: Duration = Duration::from_mins(10);
+
+/// Whether the engine deletes what is past its time to live now and then. Who only looks deletes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sweeps {
+    Yes,
+    No,
+}
+
+/// The embedded engine, running until it is dropped.
+pub(crate) struct Engine {
+    pub(crate) url: Url,
+    /// Where it is told which stream records have been applied.
+    pub(crate) applied: Applied,
+    tasks: Vec<AbortHandle>,
+}
+
+/// Whether there is data in a folder.
+pub(crate) fn is_in(folder: &Path) -> bool {
+    folder.join(FILE).is_file()
+}
+
+impl Engine {
+    /// Starts it on a random loopback port, with its data in the folder `data` or in memory.
+    pub(crate) async fn start(data: Option<&Path>, sweeps: Sweeps) -> Result<Self> {
+        let path = match data {
+            None => format!("file:user-sessions-{}?mode=memory&cache=shared", Uuid::new_v4()),
+            Some(folder) => {
+                fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+                let file = folder.join(FILE);
+                file.to_str().context("the path of the data is not UTF-8")?.to_owned()
+            }
+        };
+        let database = Database::new(&path).with_context(|| format!("opening {path}"))?;
+        let applied = Applied::start(&path)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?).parse()?;
+        let mut tasks = Vec::new();
+        if sweeps == Sweeps::Yes {
+            tasks.push(tokio::spawn(sweep(database.clone())).abort_handle());
+        }
+        tasks.push(tokio::spawn(dynoxide::server::serve_on(listener, database)).abort_handle());
+        Ok(Self { url, applied, tasks })
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+async fn sweep(database: Database) {
+    let mut ticks = interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        let database = database.clone();
+        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
+            Ok(Ok(deleted)) => tracing::debug!(deleted, "swept what was past its time to live"),
+            Ok(Err(cause)) => tracing::warn!(%cause, "the sweep failed"),
+            Err(cause) => tracing::warn!(%cause, "the sweep failed"),
+        }
+    }
+}

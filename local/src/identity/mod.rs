@@ -1,0 +1,51 @@
+//! Who calls: the JWT authorizer, and the identity provider whose tokens it lets in, a real one or the one for development.
+
+mod authorizer;
+mod development;
+mod key_file;
+mod keys;
+mod signer;
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Result;
+use axum::Router;
+use shared::clock::Clock;
+
+use self::keys::{Keys, Published};
+
+pub use self::development::AUDIENCE;
+pub(crate) use self::{
+    authorizer::{Authorizer, Refusal},
+    development::DevelopmentProvider,
+};
+
+/// A real identity provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// The issuer of its tokens, to the letter.
+    pub issuer: String,
+    /// The audiences that are accepted.
+    pub audiences: Vec<String>,
+}
+
+impl Authorizer {
+    /// Lets in the tokens of a real provider, which is asked for its keys at once.
+    pub(crate) async fn of(provider: &Provider, clock: Clock) -> Result<Self> {
+        let Provider { issuer, audiences } = provider.clone();
+        let keys = Keys::Published(Published::fetch(&issuer).await?);
+        Ok(Self { issuer, audiences, keys, clock })
+    }
+
+    /// Lets in the tokens of a new development provider at `url`, and gives the provider's routes too.
+    pub(crate) fn of_development(
+        url: &str,
+        clock: Clock,
+        key_file: Option<PathBuf>,
+    ) -> Result<(Self, Router)> {
+        let provider = DevelopmentProvider::start(url.to_owned(), clock.clone(), key_file)?;
+        let keys = Keys::Own(Arc::clone(&provider));
+        let (issuer, audiences) = (provider.issuer.clone(), vec![AUDIENCE.to_owned()]);
+        Ok((Self { issuer, audiences, keys, clock }, provider.router()))
+    }
+}

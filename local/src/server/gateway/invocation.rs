@@ -1,0 +1,41 @@
+//! A function's run on Lambda behind API Gateway.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{body::Body, http::StatusCode, response::Response};
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use super::answers::message;
+use crate::functions::EndpointHandler;
+
+/// API Gateway's limit.
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Runs the function as Lambda would: a panic is its error alone, and it has so much time and no more.
+pub(super) async fn run(handler: &EndpointHandler, event: String) -> Response {
+    let handler = Arc::clone(handler);
+    let running = async move {
+        match lambda_http::request::from_str(&event) {
+            Ok(request) => handler(request).await,
+            Err(cause) => panic!("the function cannot read the event: {cause}"),
+        }
+    };
+    let running = tokio::spawn(running.in_current_span());
+    let abort = running.abort_handle();
+    match timeout(INTEGRATION_TIMEOUT, running).await {
+        Ok(Ok(response)) => {
+            let (parts, body) = response.into_parts();
+            Response::from_parts(parts, Body::from(body.to_vec()))
+        }
+        Ok(Err(cause)) => {
+            tracing::error!(%cause, "the function panicked");
+            message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        }
+        Err(_) => {
+            abort.abort();
+            tracing::error!("the function did not answer in time");
+            message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+        }
+    }
+}

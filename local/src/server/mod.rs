@@ -1,0 +1,111 @@
+//! The server: puts gateway, functions, streams, engine and identity together.
+
+mod gateway;
+mod handlers;
+mod options;
+mod streams;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::Client;
+use axum::Router;
+use reqwest::Url;
+use shared::clock::Clock;
+use tokio::{net::TcpListener, task::AbortHandle};
+
+use self::gateway::Gateway;
+pub use self::options::Options;
+pub(crate) use self::{handlers::handlers, streams::pumps};
+use crate::{
+    engine::{self, Engine, Sweeps},
+    identity::Authorizer,
+    template::Template,
+};
+
+/// A running server; it ends when it is dropped.
+pub struct Server {
+    /// Where it listens: `http://localhost:PORT`.
+    pub url: String,
+    /// Where its engine listens.
+    pub engine_url: Url,
+    /// A client of its engine.
+    pub client: Client,
+    /// What it serves.
+    pub template: Template,
+    tasks: Vec<AbortHandle>,
+    _engine: Option<Engine>,
+}
+
+impl Server {
+    /// Starts a server, which answers when this returns.
+    pub async fn start(options: Options) -> Result<Self> {
+        let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
+        let (engine, engine_url) = engine_of(&options, Sweeps::Yes).await?;
+        let on_this_machine = engine::is_loopback(&engine_url);
+        ensure!(
+            on_this_machine || options.provider.is_some(),
+            "{engine_url} is not on this machine: real data needs real tokens, so name the provider with --issuer \
+             and --audience"
+        );
+        let client = engine::client(&engine_url, options.http_client.clone()).await;
+        if on_this_machine {
+            engine::create_all(&client, &template.tables).await?;
+        } else {
+            engine::find_used(&client, &template).await?;
+        }
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
+            .await
+            .with_context(|| format!("listening on port {}", options.port))?;
+        let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        let (authorizer, provider) = authorizer(&options, &url).await?;
+        let gateway = Gateway { authorizer: authorizer.into(), clock: options.clock.clone() };
+        let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
+        // In an account the deployed function reads the stream.
+        let mut tasks = Vec::new();
+        if on_this_machine {
+            let streams = engine::streams_client(&engine_url, &client);
+            for pump in pumps(&template, &readers, &client, &streams, engine.as_ref()).await? {
+                tasks.push(tokio::spawn(pump.run()).abort_handle());
+            }
+        }
+        let router = gateway::router(gateway, endpoints, &template.api.cors_configuration, provider)?;
+        tasks.push(tokio::spawn(serve(listener, router)).abort_handle());
+        Ok(Self { url, engine_url, client, template, tasks, _engine: engine })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(cause) = axum::serve(listener, service).await {
+        tracing::error!(%cause, "the server failed");
+    }
+}
+
+/// Where the engine of these options is; the embedded one is started.
+pub(crate) async fn engine_of(options: &Options, sweeps: Sweeps) -> Result<(Option<Engine>, Url)> {
+    if let Some(url) = &options.dynamodb {
+        return Ok((None, url.clone()));
+    }
+    let engine = Engine::start(options.data.as_deref(), sweeps).await?;
+    let url = engine.url.clone();
+    Ok((Some(engine), url))
+}
+
+/// The authorizer, and the routes of the development identity provider if that is the issuer.
+async fn authorizer(options: &Options, url: &str) -> Result<(Authorizer, Router)> {
+    // Tokens are as old as they are: their time is the system's, even where the functions' time is moved.
+    let clock = Clock::system();
+    if let Some(provider) = &options.provider {
+        return Ok((Authorizer::of(provider, clock).await?, Router::new()));
+    }
+    let key_file = options.data.as_ref().map(|folder| folder.join("identity-key.pem"));
+    Authorizer::of_development(url, clock, key_file)
+}

@@ -1,0 +1,45 @@
+//! How a server is to be.
+
+use std::{collections::HashMap, path::PathBuf};
+
+use aws_sdk_dynamodb::config::SharedHttpClient;
+use reqwest::Url;
+use shared::clock::Clock;
+
+use crate::{TEMPLATE, identity::Provider};
+
+/// How a server is to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The port; 0 picks one.
+    pub port: u16,
+    /// The template.
+    pub template: PathBuf,
+    /// Where to keep the data of the embedded engine; in memory if `None`.
+    pub data: Option<PathBuf>,
+    /// Another engine than the embedded one.
+    pub dynamodb: Option<Url>,
+    /// A real identity provider, and what its tokens must be for.
+    pub provider: Option<Provider>,
+    /// Environment variables of the functions, which win over the template's.
+    pub environment: HashMap<String, String>,
+    /// What time it is for the functions.
+    pub clock: Clock,
+    /// The way to the engine, for one who wants to listen in or disturb; the usual one if `None`.
+    pub http_client: Option<SharedHttpClient>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            template: TEMPLATE.into(),
+            data: None,
+            dynamodb: None,
+            provider: None,
+            environment: HashMap::new(),
+            clock: Clock::system(),
+            http_client: None,
+        }
+    }
+}

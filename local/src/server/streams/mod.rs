@@ -1,0 +1,41 @@
+//! Streams: each one that the template maps to a function is fed to it.
+
+mod event;
+mod pump;
+mod shards;
+
+use std::{collections::HashMap, sync::Arc};
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::Client;
+
+pub(crate) use self::pump::Pump;
+use crate::{engine::Engine, functions::StreamHandler, template::Template};
+
+/// A pump for each stream that a function reads. `readers` has these functions by their ids.
+pub(crate) async fn pumps(
+    template: &Template,
+    readers: &HashMap<String, StreamHandler>,
+    client: &Client,
+    streams: &aws_sdk_dynamodbstreams::Client,
+    engine: Option<&Engine>,
+) -> Result<Vec<Pump>> {
+    let mut pumps = Vec::new();
+    for mapping in &template.streams {
+        let handler = readers.get(&mapping.function);
+        let handler =
+            handler.with_context(|| format!("{} is no function that reads a stream", mapping.function))?;
+        let table = template.table(&mapping.table)?.name.clone();
+        let described = client.describe_table().table_name(&table).send().await?;
+        let stream_arn = described.table.and_then(|table| table.latest_stream_arn);
+        pumps.push(Pump {
+            client: streams.clone(),
+            stream_arn: stream_arn.with_context(|| format!("the table {table} has no stream"))?,
+            table,
+            batch_size: mapping.batch_size,
+            handler: Arc::clone(handler),
+            applied: engine.map(|engine| engine.applied.clone()),
+        });
+    }
+    Ok(pumps)
+}

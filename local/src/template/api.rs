@@ -1,0 +1,177 @@
+//! The HTTP API: its routes, who may call them, and which pages.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
+
+use super::{
+    document::{HttpApiEvent, RouteEvent, resolved},
+    scope::Scope,
+};
+
+/// The HTTP API.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Api {
+    /// Which pages may call it.
+    pub cors_configuration: Cors,
+    auth: Auth,
+    #[serde(default)]
+    route_settings: BTreeMap<String, Value>,
+    #[serde(rename = "DefaultRouteSettings")]
+    _default_route_settings: Option<IgnoredAny>,
+    #[serde(rename = "AccessLogSettings")]
+    _access_log_settings: Option<IgnoredAny>,
+    #[serde(default, rename = "FailOnWarnings")]
+    _fail_on_warnings: bool,
+}
+
+/// Which pages may call the API, and how.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Cors {
+    /// The origins, or `*`.
+    pub allow_origins: Vec<String>,
+    /// The request headers.
+    pub allow_headers: Vec<String>,
+    /// The methods.
+    pub allow_methods: Vec<String>,
+    /// For how many seconds a browser may remember this.
+    pub max_age: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Auth {
+    default_authorizer: Option<String>,
+    authorizers: HashMap<String, JwtAuthorizer>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct JwtAuthorizer {
+    identity_source: String,
+    #[serde(rename = "JwtConfiguration")]
+    _jwt_configuration: JwtConfiguration,
+}
+
+/// Not used: here the tokens are those of the development identity provider, or of `--issuer`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JwtConfiguration {
+    #[serde(rename = "issuer")]
+    _issuer: String,
+    #[serde(rename = "audience")]
+    _audience: Vec<String>,
+}
+
+/// A route of the API.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: String,
+    /// From the slash on, with parameters in braces.
+    pub path: String,
+    /// The authorizer's name; `None` if anybody may call.
+    pub authorizer: Option<String>,
+    /// The scopes of which the token must have one, if there are any.
+    pub scopes: Vec<String>,
+}
+
+impl Route {
+    /// As events and route settings name it: `GET /user-sessions`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The path with its parameters' names left out. Paths of the same shape are the same to a router.
+    fn shape(&self) -> Result<String> {
+        let mut shape = String::new();
+        for segment in self.path.split('/') {
+            let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            ensure!(
+                name != Some("") && !name.unwrap_or(segment).contains(['{', '}', '*', ':', '+']),
+                "the path {} is not understood here",
+                self.path
+            );
+            shape.push('/');
+            shape.push_str(if name.is_some() { "{}" } else { segment });
+        }
+        Ok(shape)
+    }
+}
+
+impl Api {
+    /// Refuses what the gateway here would do in another way.
+    pub(super) fn check(&self) -> Result<()> {
+        for (name, authorizer) in &self.auth.authorizers {
+            ensure!(
+                authorizer.identity_source == "$request.header.Authorization",
+                "authorizer {name}: the identity source {} is not understood here",
+                authorizer.identity_source
+            );
+        }
+        let cors = &self.cors_configuration;
+        ensure!(
+            cors.allow_origins.iter().all(|origin| origin == "*" || !origin.contains('*')),
+            "AllowOrigins: an origin with a wildcard in it is not understood here"
+        );
+        Ok(())
+    }
+
+    /// The route that an event of a function is.
+    pub(super) fn route(&self, event: &RouteEvent, scope: &Scope) -> Result<Route> {
+        ensure!(event.r#type == "HttpApi", "the event type {} is not understood here", event.r#type);
+        let event: HttpApiEvent = resolved(&event.properties, scope)?;
+        ensure!(
+            ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&event.method.as_str()),
+            "the method {} is not understood here",
+            event.method
+        );
+        ensure!(
+            event.path.starts_with('/') && !is_the_providers(&event.path),
+            "the path {} is not understood here",
+            event.path
+        );
+        let authorizer = event.auth.authorizer.or_else(|| self.auth.default_authorizer.clone());
+        let authorizer = authorizer.filter(|name| name != "NONE");
+        if let Some(name) = &authorizer {
+            ensure!(self.auth.authorizers.contains_key(name), "there is no authorizer {name}");
+        }
+        let scopes = event.auth.authorization_scopes;
+        Ok(Route { method: event.method, path: event.path, authorizer, scopes })
+    }
+
+    /// Each route once, none that differs from another in the name of a parameter alone, and no settings of a route that
+    /// there is not, which API Gateway refuses.
+    pub(super) fn check_routes(&self, routes: &[&Route]) -> Result<()> {
+        let mut seen = HashMap::<String, Vec<&Route>>::new();
+        for route in routes {
+            let others = seen.entry(route.shape()?).or_default();
+            for other in others.iter() {
+                ensure!(
+                    other.path == route.path && other.method != route.method,
+                    "{} cannot be told from {}",
+                    route.key(),
+                    other.key()
+                );
+            }
+            others.push(route);
+        }
+        for name in self.route_settings.keys() {
+            ensure!(
+                routes.iter().any(|route| route.key() == *name),
+                "RouteSettings: there is no route {name}"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Paths at which the development identity provider is.
+fn is_the_providers(path: &str) -> bool {
+    path.starts_with("/oauth2/") || path.starts_with("/.well-known/")
+}

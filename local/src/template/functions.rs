@@ -1,0 +1,73 @@
+//! The functions: where their code is, their environment, routes and permissions.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::{
+    api::{Api, Route},
+    document::{FunctionProperties, Variables},
+    permissions::Permissions,
+    scope::{Scope, text_of},
+};
+
+/// A Lambda function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its id in the template.
+    pub logical_id: String,
+    /// The crate that holds its code: the last part of `CodeUri`.
+    pub crate_name: String,
+    /// Its environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// The routes that invoke it.
+    pub routes: Vec<Route>,
+    /// What it may do with the tables.
+    pub permissions: Permissions,
+}
+
+/// What a function's properties refer to.
+pub(super) struct Surroundings<'a> {
+    pub(super) shared_variables: &'a BTreeMap<String, Value>,
+    pub(super) scope: &'a Scope,
+    pub(super) api: &'a Api,
+    pub(super) table_names: &'a BTreeMap<String, String>,
+    pub(super) overrides: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Function {
+    pub(super) fn of(
+        logical_id: String,
+        properties: FunctionProperties,
+        around: &Surroundings,
+    ) -> Result<Self> {
+        let place = || format!("in function {logical_id}");
+        let environment = around.environment(properties.environment).with_context(place)?;
+        let code_uri = properties.code_uri.trim_end_matches('/');
+        let crate_name = code_uri.rsplit('/').next().unwrap_or_default().to_owned();
+        let route = |(name, event)| {
+            let route = around.api.route(event, around.scope);
+            route.with_context(|| format!("{}, event {name}", place()))
+        };
+        let routes = properties.events.iter().map(route).collect::<Result<_>>()?;
+        let policies = around.scope.resolve(&json!(properties.policies)).with_context(place)?;
+        let permissions = Permissions::read(&logical_id, policies, around.table_names)?;
+        Ok(Self { logical_id, crate_name, environment, routes, permissions })
+    }
+}
+
+impl Surroundings<'_> {
+    /// The variables that all functions have, a function's own, and what overrides either.
+    fn environment(&self, own: Variables) -> Result<BTreeMap<String, String>> {
+        let mut variables = self.shared_variables.clone();
+        variables.extend(own.variables);
+        let mut environment = BTreeMap::new();
+        for (name, value) in variables {
+            let value = self.scope.resolve(&value)?;
+            let value = (self.overrides)(&name).unwrap_or_else(|| text_of(&value));
+            environment.insert(name, value);
+        }
+        Ok(environment)
+    }
+}

@@ -1,0 +1,182 @@
+//! What `template.yaml` says about routes, functions, settings and tables. The local server has no second list of
+//! any of them, and refuses to start with a template that says something it does not understand.
+
+mod api;
+mod cloudformation;
+mod document;
+mod functions;
+pub mod permissions;
+mod scope;
+mod streams;
+mod tables;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use self::{
+    document::{Document, EventSourceMapping, FunctionProperties, Parameter, Resource, read, resolved},
+    functions::Surroundings,
+    scope::{Scope, text_of},
+    tables::{TABLE, table_names},
+};
+
+pub use self::{
+    api::{Api, Cors, Route},
+    functions::Function,
+    streams::StreamMapping,
+    tables::{
+        AttributeDefinition, KeySchemaElement, LocalSecondaryIndex, Projection, Stream, Table,
+        TableDefinition, TimeToLive,
+    },
+};
+
+/// The deployment that the template describes, with parameters and references resolved.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// Every function, in the order of their ids.
+    pub functions: Vec<Function>,
+    /// Every table, in the order of their ids.
+    pub tables: Vec<Table>,
+    /// The one API.
+    pub api: Api,
+    /// Which functions read which tables' streams.
+    pub streams: Vec<StreamMapping>,
+}
+
+const FUNCTION: &str = "AWS::Serverless::Function";
+const API: &str = "AWS::Serverless::HttpApi";
+const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+/// Resources that change nothing about what the API does here.
+const BESIDE: [&str; 9] = [
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Cognito::UserPool",
+    "AWS::Cognito::UserPoolClient",
+    "AWS::Cognito::UserPoolDomain",
+    "AWS::Cognito::UserPoolGroup",
+    "AWS::Logs::LogGroup",
+    "AWS::Logs::MetricFilter",
+    "AWS::SQS::Queue",
+];
+
+impl Template {
+    /// Reads the template at `path`. `overrides` gives the environment variables of the functions that are not as
+    /// the template says.
+    pub fn read(path: &Path, overrides: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let place = || format!("in {}", path.display());
+        let text = fs::read_to_string(path).with_context(place)?;
+        Self::parse(&text, &overrides).with_context(place)
+    }
+
+    /// The table of that id.
+    pub fn table(&self, logical_id: &str) -> Result<&Table> {
+        let table = self.tables.iter().find(|table| table.logical_id == logical_id);
+        table.with_context(|| format!("there is no table {logical_id}"))
+    }
+
+    /// The environment variable in which functions get `value`.
+    pub(crate) fn variable_with(&self, value: &str) -> Option<&str> {
+        let mut variables = self.functions.iter().flat_map(|function| &function.environment);
+        variables.find(|(_, own)| *own == value).map(|(name, _)| name.as_str())
+    }
+
+    fn parse(text: &str, overrides: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let document = Document::parse(text)?;
+        let table_names = table_names(&document, overrides);
+        let scope = Scope::with_conditions(references(&document, &table_names), &document.conditions)?;
+        let mut resources = Resources::default();
+        for (logical_id, resource) in &document.resources {
+            let added = resources.add(logical_id, resource, &scope, &table_names);
+            added.with_context(|| format!("in resource {logical_id}"))?;
+        }
+        let api = resources.the_api()?;
+        let shared_variables = document.shared_variables();
+        let around =
+            Surroundings { shared_variables, scope: &scope, api: &api, table_names: &table_names, overrides };
+        let function = |(logical_id, properties)| Function::of(logical_id, properties, &around);
+        let functions = resources.functions.into_iter().map(function).collect::<Result<Vec<_>>>()?;
+        api.check_routes(&functions.iter().flat_map(|function| &function.routes).collect::<Vec<_>>())?;
+        Ok(Self { functions, tables: resources.tables, api, streams: resources.streams })
+    }
+}
+
+/// The resources that there are, by what they are.
+#[derive(Default)]
+struct Resources {
+    functions: Vec<(String, FunctionProperties)>,
+    tables: Vec<Table>,
+    apis: Vec<Api>,
+    streams: Vec<StreamMapping>,
+}
+
+impl Resources {
+    /// Adds a resource, if its condition holds.
+    fn add(
+        &mut self,
+        logical_id: &str,
+        resource: &Resource,
+        scope: &Scope,
+        table_names: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        if let Some(name) = &resource.condition
+            && !scope.condition(name)?
+        {
+            return Ok(());
+        }
+        let properties = &resource.properties;
+        match resource.r#type.as_str() {
+            FUNCTION => self.functions.push((logical_id.to_owned(), read(properties)?)),
+            API => self.apis.push(resolved(properties, scope)?),
+            TABLE => self.tables.push(Table {
+                logical_id: logical_id.to_owned(),
+                name: table_names[logical_id].clone(),
+                definition: resolved(properties, scope)?,
+            }),
+            MAPPING => {
+                let mapping: EventSourceMapping = resolved(properties, scope)?;
+                self.streams.push(StreamMapping::of(mapping)?);
+            }
+            other if BESIDE.contains(&other) => {}
+            other => bail!("it is of the type {other}, which is not understood here"),
+        }
+        Ok(())
+    }
+
+    fn the_api(&mut self) -> Result<Api> {
+        let api = match self.apis.len() {
+            1 => self.apis.remove(0),
+            count => bail!("expected one {API}, found {count}"),
+        };
+        api.check()?;
+        Ok(api)
+    }
+}
+
+/// What names stand for in the template: parameters for their defaults, tables for their names here, and every other
+/// resource for its own id.
+fn references(document: &Document, table_names: &BTreeMap<String, String>) -> BTreeMap<String, Value> {
+    let mut references: BTreeMap<String, Value> =
+        table_names.iter().map(|(id, name)| (id.clone(), json!(name))).collect();
+    for (name, value) in [("AWS::StackName", "local"), ("AWS::Region", "local")] {
+        references.insert(name.to_owned(), json!(value));
+    }
+    for (name, parameter) in &document.parameters {
+        references.insert(name.clone(), parameter_value(parameter));
+    }
+    for id in document.resources.keys() {
+        references.entry(id.clone()).or_insert_with(|| json!(id));
+    }
+    references
+}
+
+/// The default; a parameter without one stands as an empty text.
+fn parameter_value(parameter: &Parameter) -> Value {
+    let default = parameter.default.clone().unwrap_or_else(|| json!(""));
+    if parameter.r#type == "CommaDelimitedList" {
+        text_of(&default).split(',').map(str::trim).filter(|item| !item.is_empty()).collect()
+    } else {
+        default
+    }
+}
