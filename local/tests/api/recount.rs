@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use local::recount::{Difference, Fewer, Recount};
+use operator::recount::{Difference, Fewer, Recount};
 use serde_json::json;
-use shared::metrics::{MetricsStore, Rollup, totals::Totals};
+use shared::{
+    app::Environment,
+    metrics::{MetricsStore, Rollup, totals::Totals},
+};
 
 use crate::support::{Need, TIMEOUT, World, lacks, unknown_id};
 
@@ -15,7 +18,9 @@ const MS: TimeDelta = TimeDelta::milliseconds(1);
 fn recount(world: &World) -> Recount {
     let clock = world.clock.clone();
     let clock = shared::clock::Clock::from_fn(move || clock.now());
-    Recount::new(&world.template, world.client.clone(), &clock).unwrap()
+    let environment = &world.template.functions[0].environment;
+    let variable = |name: &str| environment.get(name).cloned();
+    Recount::new(&Environment::new(&variable), world.client.clone(), &clock).unwrap()
 }
 
 fn metrics_table(world: &World) -> &str {
