@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 use local::{Options, Server};
 use serde_json::Value;
-use shared::{clock::Clock, session::day_number};
+use shared::{clock::Clock, sessions::rules::day_number};
 
 const CALLERS: usize = 16;
 const ROUND: Duration = Duration::from_secs(3);

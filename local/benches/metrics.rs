@@ -33,15 +33,17 @@ use futures_util::future::try_join_all;
 use local::{Options, Server};
 use serde_json::{Value, json};
 use shared::{
-    app::{Environment, FromEnvironment, client_config},
     clock::Clock,
+    dynamodb::client::{FromEnvironment, client_config},
     id::{SessionId, UserId},
     metrics::{
         Columns, MetricsStore, Rollup,
         calendar::{Range, Span},
-        totals::{Contribution, Totals},
+        contribution::Contribution,
+        totals::Totals,
     },
-    session::{ClientInfo, Session, State},
+    sessions::rules::{ClientInfo, Session, State},
+    settings::Environment,
 };
 
 /// Records in a batch: what the template's event source mapping asks for.
@@ -104,7 +106,7 @@ fn totals(sessions: usize) -> Result<Totals> {
             renewed_from: None,
             client: ClientInfo::default(),
         };
-        totals.add(&Contribution::of(&user, &session));
+        totals.add(&user, &Contribution::of(&session));
     }
     Ok(totals)
 }
@@ -355,11 +357,11 @@ async fn year(client: &Client, table: &str, store: &MetricsStore, scale: &Scale)
         let started = Instant::now();
         let rows = store.read(days, Columns::All).await?;
         let read = started.elapsed();
-        let sum = rows.sum(days).summary();
+        let sum = rows.sum(days).summary().counts;
         let total = started.elapsed();
         let by_day_started = Instant::now();
-        ensure!(sum.sessions == 4 * 50_000 * 512 * scale.days, "{} sessions", sum.sessions);
-        let by_day: u64 = days.days().map(|day| rows.sum(Range::of(day)).summary().sessions).sum();
+        ensure!(sum.sessions == 4 * 50_000 * 512 * i64::try_from(scale.days)?, "{} sessions", sum.sessions);
+        let by_day: i64 = days.days().map(|day| rows.sum(Range::of(day)).summary().counts.sessions).sum();
         let daily = read + by_day_started.elapsed();
         ensure!(by_day == sum.sessions, "the days do not add up");
         let ratio = |time: Duration| time.as_secs_f64() / floor.as_secs_f64();

@@ -7,9 +7,11 @@ use aws_sdk_dynamodb::Client;
 use futures_util::future::BoxFuture;
 use lambda_http::{Body, Error, Request, Response};
 use shared::{
-    ApiError, answer,
-    app::{Environment, FromEnvironment, SettingsError},
+    answer,
     clock::Clock,
+    dynamodb::client::FromEnvironment,
+    http::ApiError,
+    settings::{Environment, SettingsError},
 };
 
 /// Each function by the name of its crate, which is that of its folder.
@@ -41,7 +43,8 @@ pub enum Handler {
 pub type EndpointHandler = Arc<dyn Fn(Request) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
 /// A function that reads a stream; an error wants the batch again.
-pub type StreamHandler = Arc<dyn Fn(rollup::Event) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
+pub type StreamHandler =
+    Arc<dyn Fn(rollup::StreamEvent) -> BoxFuture<'static, Result<(), Error>> + Send + Sync>;
 
 /// What a function is made from.
 pub struct Parts<'a> {
@@ -86,7 +89,7 @@ impl Parts<'_> {
     fn stream<A, F, R, O>(&self, handle: F) -> Result<Handler, SettingsError>
     where
         A: FromEnvironment + Send + Sync + 'static,
-        F: Fn(Arc<A>, rollup::Event) -> R + Copy + Send + Sync + 'static,
+        F: Fn(Arc<A>, rollup::StreamEvent) -> R + Copy + Send + Sync + 'static,
         R: Future<Output = Result<O, Error>> + Send + 'static,
     {
         let app = self.make::<A>()?;

@@ -7,13 +7,12 @@ mod engine;
 pub mod functions;
 mod host;
 mod identity;
-pub mod recount;
 mod server;
 pub mod template;
-pub mod user;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::Client;
+use operator::Deployment;
 use reqwest::Url;
 use shared::clock::Clock;
 
@@ -37,6 +36,8 @@ pub struct Storage {
     pub client: Client,
     /// What it is a deployment of.
     pub template: Template,
+    /// Where it is, for people.
+    place: String,
     url: Url,
     engine: Option<Engine>,
 }
@@ -53,9 +54,11 @@ impl Storage {
             ensure!(engine::is_in(folder), "there is no data in {}", folder.display());
         }
         let (engine, url) = engine_of(options, Sweeps::No).await?;
-        let client = engine::patient(&engine::client(&url, options.http_client.clone()).await);
+        let client = operator::patient(&engine::client(&url, options.http_client.clone()).await);
         engine::find_used(&client, &template).await?;
-        Ok(Self { client, template, url, engine })
+        let folder = options.data.as_ref().map(|folder| folder.display().to_string());
+        let place = folder.unwrap_or_else(|| url.to_string());
+        Ok(Self { client, template, place, url, engine })
     }
 
     /// Applies what is in the sessions' stream to the metrics, where no deployed function does: on this machine, whose
@@ -72,10 +75,17 @@ impl Storage {
         Ok(())
     }
 
-    /// The name of the sessions table: the one whose stream is read.
-    pub fn sessions_table(&self) -> Result<String> {
+    /// What an operator's commands work on: the settings are those of the function that reads the sessions' stream.
+    pub fn deployment(&self, clock: &Clock) -> Result<Deployment> {
         let mapping = self.template.streams.first();
-        let mapping = mapping.context("the template has no function that reads a stream")?;
-        Ok(self.template.table(&mapping.table)?.name.clone())
+        let reader = &mapping.context("the template has no function that reads a stream")?.function;
+        let function = self.template.functions.iter().find(|function| function.logical_id == *reader);
+        let environment = &function.with_context(|| format!("there is no {reader}"))?.environment;
+        Ok(Deployment {
+            client: self.client.clone(),
+            place: self.place.clone(),
+            settings: environment.clone().into_iter().collect(),
+            clock: clock.clone(),
+        })
     }
 }

@@ -2,17 +2,12 @@
 
 use std::{collections::HashMap, env, future::poll_fn, io, path::PathBuf, pin::pin, task::Poll};
 
-use anyhow::{Context, Result, ensure};
-use chrono::NaiveDate;
-use clap::{Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
-use local::{
-    AUDIENCE, Options, Provider, Server, Storage,
-    recount::{Comparison, Difference, Fewer, Recount},
-    user::{Erased, UserItems},
-};
+use anyhow::Result;
+use clap::Parser;
+use local::{AUDIENCE, Options, Provider, Server, Storage, functions};
+use operator::Command;
 use reqwest::Url;
-use shared::{logging, metrics::calendar::Range};
+use shared::logging;
 
 /// The whole User Sessions API on this machine.
 ///
@@ -44,47 +39,11 @@ struct Arguments {
     command: Option<Command>,
 }
 
-#[derive(Subcommand)]
-enum Command {
-    /// Count the sessions themselves, and tell where the metrics differ
-    ///
-    /// Sessions that were purged or erased are out of its reach, so it looks at the days within retention only. A day on
-    /// which sessions are live may differ for the moment that a change is on its way.
-    Recount {
-        /// Put what the sessions of one day add up to in the place of its metrics
-        ///
-        /// The day must be settled: within retention, and its sessions inactive for longer than the timeout and 48 hours.
-        #[arg(long, requires = "day")]
-        repair: bool,
-        /// The day, like 2026-01-31
-        #[arg(long, requires = "repair")]
-        day: Option<NaiveDate>,
-        /// Also where the sessions table has fewer sessions of the day than its metrics
-        #[arg(long, requires = "repair")]
-        allow_fewer: bool,
-    },
-    /// Write all that is stored of a user, one JSON object a line
-    Export {
-        /// The user's `sub`
-        #[arg(allow_hyphen_values = true)]
-        sub: String,
-    },
-    /// Delete all that is stored of a user
-    ///
-    /// It can be interrupted and run again, and tells what is left. A user who goes on sending heartbeats gets new sessions,
-    /// so close the account at the identity provider first. Metrics keep their anonymous counts; point-in-time recovery
-    /// keeps what was erased for up to 35 days.
-    Erase {
-        /// The user's `sub`
-        #[arg(allow_hyphen_values = true)]
-        sub: String,
-    },
-}
-
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    logging::start(logging::Format::Text)?;
+    let own = [env!("CARGO_CRATE_NAME"), "operator"].map(str::to_owned);
+    logging::start(logging::Format::Text, functions::crate_names().chain(own))?;
     let options = Options {
         port: arguments.port,
         template: arguments.template,
@@ -94,14 +53,8 @@ async fn main() -> Result<()> {
         environment: environment(),
         ..Options::default()
     };
-    match arguments.command {
-        Some(Command::Recount { day, allow_fewer, .. }) => {
-            let fewer = if allow_fewer { Fewer::Allowed } else { Fewer::Refused };
-            return recount(&options, day, fewer).await;
-        }
-        Some(Command::Export { sub }) => return export(&options, &sub).await,
-        Some(Command::Erase { sub }) => return erase(&options, &sub).await,
-        None => {}
+    if let Some(command) = arguments.command {
+        return operate(command, &options).await;
     }
     let page = Page::of(&options);
     let server = Server::start(options).await?;
@@ -114,66 +67,13 @@ async fn main() -> Result<()> {
     Ok(interrupted.await?)
 }
 
-#[expect(clippy::print_stdout, reason = "this is for the person who asked")]
-async fn recount(options: &Options, day: Option<NaiveDate>, fewer: Fewer) -> Result<()> {
+/// Runs an operator's command on the data of a server that does not run.
+async fn operate(command: Command, options: &Options) -> Result<()> {
     let storage = Storage::open(options).await?;
-    storage.apply_stream(&options.clock).await?;
-    let recount = Recount::new(&storage.template, storage.client.clone(), &options.clock)?;
-    println!("{}", recount.settings());
-    let bar = ProgressBar::new_spinner()
-        .with_style(ProgressStyle::with_template("{spinner} {human_pos} items read, {per_sec}, {elapsed}")?);
-    let progress = |items| bar.inc(items);
-    if let Some(day) = day {
-        let counts = recount.repair(day, fewer, progress).await?;
-        bar.finish_and_clear();
-        println!("{day} is now as its sessions say: {counts}");
-        return Ok(());
+    if command.reads_metrics() {
+        storage.apply_stream(&options.clock).await?;
     }
-    let Comparison { differences, skipped } = recount.compare(progress).await?;
-    bar.finish_and_clear();
-    let Range { first, last } = recount.within_retention();
-    println!(
-        "{} items read; days from {first} to {last}, sessions that were purged or erased not among them",
-        bar.position()
-    );
-    if skipped > 0 {
-        println!("{skipped} of them are no items of this service and were left out; the log tells more");
-    }
-    for Difference { day, rows, sessions } in &differences {
-        println!("{day} differs\n  metrics   {rows}\n  sessions  {sessions}");
-    }
-    let days = differences.len();
-    ensure!(days == 0, "{days} days differ. --repair --day DAY mends one that is settled.");
-    println!("Metrics and sessions agree.");
-    Ok(())
-}
-
-async fn export(options: &Options, sub: &str) -> Result<()> {
-    let storage = Storage::open(options).await?;
-    let items = UserItems::new(storage.client.clone(), storage.sessions_table()?, sub)?;
-    let written = items.export(io::BufWriter::new(io::stdout().lock())).await?;
-    // Not among the lines, which another program may read.
-    eprintln!("{written} items");
-    Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "this is for the person who asked")]
-async fn erase(options: &Options, sub: &str) -> Result<()> {
-    let storage = Storage::open(options).await?;
-    let items = UserItems::new(storage.client.clone(), storage.sessions_table()?, sub)?;
-    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template(
-        "{spinner} {human_pos} items deleted, {per_sec}, {elapsed}",
-    )?);
-    let erased = items.erase(|deleted| bar.inc(deleted)).await;
-    bar.finish_and_clear();
-    let so_far = || format!("{} items were deleted so far; run it again to go on", bar.position());
-    let Erased { deleted, left } = erased.with_context(so_far)?;
-    println!("{deleted} items deleted, {left} left");
-    ensure!(
-        left == 0,
-        "the user was active meanwhile: close the account at the identity provider, then run it again"
-    );
-    Ok(())
+    command.run(&storage.deployment(&options.clock)?, &mut io::stdout()).await
 }
 
 /// The variables that are text and not empty: an empty one leaves the template's value.

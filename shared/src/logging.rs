@@ -21,9 +21,9 @@ pub enum Format {
 
 /// Starts logging at the level that `LOG_LEVEL` names, which is `info` without one. A second call changes nothing.
 ///
-/// The level is that of `crates`, named as in module paths (`list_sessions`). The others only tell of trouble: what the
-/// SDK and the runtime print when they explain themselves can hold a whole event.
-pub fn start<'a>(format: Format, crates: impl IntoIterator<Item = &'a str>) -> Result<(), SettingsError> {
+/// The level is that of this crate and of `crates`, named as in module paths (`list_sessions`). The others only tell of
+/// trouble: what the SDK and the runtime print when they explain themselves can hold a whole event.
+pub fn start(format: Format, crates: impl IntoIterator<Item: Into<String>>) -> Result<(), SettingsError> {
     let level = match env::var("LOG_LEVEL").ok().filter(|value| !value.is_empty()) {
         None => LevelFilter::INFO,
         Some(value) => value.parse().map_err(|_| {
@@ -36,8 +36,8 @@ pub fn start<'a>(format: Format, crates: impl IntoIterator<Item = &'a str>) -> R
         // An engine in this process warns of every condition that does not hold.
         Format::Text => LevelFilter::ERROR,
     };
-    let filter = Targets::new().with_default(others);
-    let filter = filter.with_targets(crates.into_iter().map(|name| (name, level)));
+    let filter = Targets::new().with_default(others).with_target(env!("CARGO_CRATE_NAME"), level);
+    let filter = filter.with_targets(crates.into_iter().map(|name| (name.into(), level)));
     let lines = match format {
         Format::Json => fmt::layer().json().flatten_event(true).with_span_list(false).boxed(),
         Format::Text => fmt::layer()

@@ -60,7 +60,7 @@ where
 }
 
 async fn start<A: FromEnvironment>(function: &str) -> Result<(Arc<A>, Counters), Error> {
-    logging::start(logging::Format::Json, [env!("CARGO_CRATE_NAME"), function])?;
+    logging::start(logging::Format::Json, [function])?;
     let counters = Counters::start()?;
     let connection = Connection::new()?;
     let client = client_from_environment(connection.http_client()).await;

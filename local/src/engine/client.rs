@@ -1,17 +1,15 @@
 //! Clients of an engine, on this machine or in an account.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::{
     Client,
-    config::{Credentials, Region, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{Credentials, Region, SharedHttpClient},
 };
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use reqwest::Url;
-use shared::app::client_config;
+use shared::dynamodb::client::client_config;
 
 use crate::host;
 
@@ -35,18 +33,6 @@ pub(crate) async fn client(url: &Url, http_client: Option<SharedHttpClient>) -> 
     let mut config = client_config(http_client).endpoint_url(url.as_str());
     config.set_region(aws.region().cloned());
     config.set_credentials_provider(aws.credentials_provider());
-    Client::from_conf(config.build())
-}
-
-/// The same client for a person who waits at a terminal, perhaps far from AWS: a page of a megabyte may take its time,
-/// and throttling passes.
-pub(crate) fn patient(client: &Client) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(10))
-        .operation_attempt_timeout(Duration::from_mins(1))
-        .build();
-    let retries = RetryConfig::standard().with_max_attempts(10).with_max_backoff(Duration::from_secs(20));
-    let config = client.config().to_builder().timeout_config(timeouts).retry_config(retries);
     Client::from_conf(config.build())
 }
 

@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, task::AbortHandle, time::interval};
 use uuid::Uuid;
 
 pub(crate) use self::{
-    client::{client, is_loopback, patient, streams_client},
+    client::{client, is_loopback, streams_client},
     tables::{create_all, find_used},
     upkeep::Applied,
 };

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::Client;
-use shared::{app::Environment, clock::Clock};
+use shared::{clock::Clock, settings::Environment};
 
 use super::gateway::Endpoint;
 use crate::{

@@ -6,6 +6,7 @@
 
 mod authorizer;
 mod chains;
+mod conditions;
 mod costs;
 mod errors;
 mod events;

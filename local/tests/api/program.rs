@@ -203,8 +203,14 @@ async fn an_operators_commands_work_on_a_servers_data() {
     );
     assert!(failure(program().arg("recount")).contains("--data or --dynamodb"));
 
+    // Without a terminal nobody can be asked.
+    let refusal = failure(&mut with_data(&["erase", sub]));
+    assert!(refusal.contains("--yes") && refusal.contains("Nothing was changed"), "{refusal}");
+    let output = with_data(&["export", sub]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2, "nothing was changed");
+
     for expected in ["2 items deleted, 0 left", "0 items deleted, 0 left"] {
-        let output = with_data(&["erase", sub]).output().unwrap();
+        let output = with_data(&["erase", "--yes", sub]).output().unwrap();
         assert!(output.status.success());
         assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), expected);
     }

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use local::recount::{Difference, Fewer, Recount};
+use operator::recount::{Difference, Fewer, Recount};
 use serde_json::json;
-use shared::metrics::{MetricsStore, Rollup, totals::Totals};
+use shared::{
+    metrics::{MetricsStore, Rollup, totals::Totals},
+    settings::Environment,
+};
 
 use crate::support::{Need, TIMEOUT, World, lacks, unknown_id};
 
@@ -15,7 +18,9 @@ const MS: TimeDelta = TimeDelta::milliseconds(1);
 fn recount(world: &World) -> Recount {
     let clock = world.clock.clone();
     let clock = shared::clock::Clock::from_fn(move || clock.now());
-    Recount::new(&world.template, world.client.clone(), &clock).unwrap()
+    let environment = &world.template.functions[0].environment;
+    let variable = |name: &str| environment.get(name).cloned();
+    Recount::new(&Environment::new(&variable), world.client.clone(), &clock).unwrap()
 }
 
 fn metrics_table(world: &World) -> &str {
@@ -85,7 +90,7 @@ async fn a_difference_is_told_and_mended_when_the_day_is_settled() {
     let differences = compare(&world).await;
     assert_eq!(differences.len(), 1);
     assert_eq!(
-        (differences[0].day, differences[0].rows.sessions, differences[0].sessions.sessions),
+        (differences[0].day, differences[0].rows.counts.sessions, differences[0].sessions.counts.sessions),
         (day, 9, 2)
     );
 
@@ -101,8 +106,8 @@ async fn a_difference_is_told_and_mended_when_the_day_is_settled() {
     let fewer = recount(&world).repair(day, Fewer::Refused, |_| ()).await.unwrap_err();
     assert!(fewer.to_string().contains("has 2 sessions of 2100-01-15, and its metrics 9"), "{fewer}");
     assert_eq!(compare(&world).await, differences, "so far nothing was changed");
-    let counts = recount(&world).repair(day, Fewer::Allowed, |_| ()).await.unwrap();
-    assert_eq!((counts.sessions, counts.engaged, counts.users), (2, 1, 2));
+    let sums = recount(&world).repair(day, Fewer::Allowed, |_| ()).await.unwrap();
+    assert_eq!((sums.counts.sessions, sums.counts.engaged, sums.users), (2, 1, 2));
     assert_eq!(compare(&world).await, []);
     // Once more changes nothing, and the stream goes on where it was: the marks are kept.
     recount(&world).repair(day, Fewer::Refused, |_| ()).await.unwrap();
@@ -122,9 +127,9 @@ async fn a_difference_in_any_count_is_told() {
     let mut right = Totals::default();
     store.lanes(day).await.unwrap().iter().for_each(|row| right.merge(&row.totals));
     let wrong: [fn(&mut Totals); 5] = [
-        |totals| totals.engaged += 1,
-        |totals| totals.renewed += 1,
-        |totals| totals.duration_ms += 1,
+        |totals| totals.counts.engaged += 1,
+        |totals| totals.counts.renewed += 1,
+        |totals| totals.counts.duration_ms += 1,
         |totals| totals.durations.add(TimeDelta::hours(2), 1),
         |totals| totals.users.add(&"mallory".parse().unwrap()),
     ];
@@ -231,7 +236,7 @@ async fn a_repair_that_a_rollup_overtakes_changes_nothing() {
     assert!(cause.to_string().contains("were written meanwhile: nothing was changed"), "{cause}");
     let differences = recount.compare(|_| ()).await.unwrap().differences;
     let found = differences.iter().find(|difference| difference.day == day).unwrap();
-    assert_eq!((found.rows.sessions, found.sessions.sessions), (9 + 1, 2));
+    assert_eq!((found.rows.counts.sessions, found.sessions.counts.sessions), (9 + 1, 2));
 }
 
 /// More than a page in each of the segments that are read side by side.
@@ -265,8 +270,9 @@ async fn a_large_table_is_counted_whole() {
     let read = std::cell::Cell::new(0);
     world.clock.advance(TIMEOUT + TimeDelta::hours(48) + MS);
     let day = world.clock.now().date_naive() - Days::new(2);
-    let counts =
+    let sums =
         recount(&world).repair(day, Fewer::Allowed, |items| read.set(read.get() + items)).await.unwrap();
+    let counts = sums.counts;
     assert_eq!((counts.sessions, counts.engaged, counts.duration_ms, read.get()), (200, 100, 200_000, 200));
 }
 

@@ -10,7 +10,10 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use serde_json::{Value, json};
-use shared::metrics::{Columns, Reports, Rollup, calendar::Range};
+use shared::{
+    http::reader::Reports,
+    metrics::{Columns, Rollup, calendar::Range},
+};
 
 use crate::support::{
     Need, World, lacks,
@@ -130,7 +133,7 @@ fn stream(case: &Case, midnight: i64) -> (Vec<Shard>, BTreeMap<usize, Session>) 
     (shards, sessions)
 }
 
-fn event(shard: &str, records: &[Value]) -> rollup::Event {
+fn event(shard: &str, records: &[Value]) -> rollup::StreamEvent {
     let event = json!({
         "Records": records,
         "shardId": shard,
@@ -199,10 +202,11 @@ async fn check(world: &World, case: &Case, number: i64) {
         let count = |wanted: fn(&Session) -> bool| {
             i64::try_from(of_day.iter().filter(|one| wanted(one)).count()).unwrap()
         };
-        assert_eq!(sum.sessions, count(|_| true), "{day}");
-        assert_eq!(sum.engaged, count(|session| session.engaged), "{day}");
-        assert_eq!(sum.renewed, count(|session| session.renewed), "{day}");
-        assert_eq!(sum.duration_ms, of_day.iter().map(lasted).sum::<i64>(), "{day}");
+        let counts = sum.counts;
+        assert_eq!(counts.sessions, count(|_| true), "{day}");
+        assert_eq!(counts.engaged, count(|session| session.engaged), "{day}");
+        assert_eq!(counts.renewed, count(|session| session.renewed), "{day}");
+        assert_eq!(counts.duration_ms, of_day.iter().map(lasted).sum::<i64>(), "{day}");
         let mut durations = shared::metrics::histogram::Histogram::default();
         for session in &of_day {
             durations.add(TimeDelta::milliseconds(lasted(session)), 1);
@@ -272,7 +276,7 @@ async fn rollups_that_race_on_one_row_lose_nothing() {
     futures_util::future::join_all(shards).await;
     let day = day_of(midnight);
     let rows = world.parts::<Reports>().store.read(Range::of(day), Columns::All).await.unwrap();
-    assert_eq!(rows.sum(Range::of(day)).sessions, 80);
+    assert_eq!(rows.sum(Range::of(day)).counts.sessions, 80);
 }
 
 /// Every call that a batch makes meets every fault, and then the batch comes again, backwards and with each record twice.
@@ -313,7 +317,7 @@ async fn a_fault_at_every_call_is_survived() {
             let range = Range { first, last: first + TimeDelta::days(3) };
             let sum = world.parts::<Reports>().store.read(range, Columns::All).await.unwrap().sum(range);
             assert_eq!(
-                (sum.sessions, sum.engaged, sum.duration_ms),
+                (sum.counts.sessions, sum.counts.engaged, sum.counts.duration_ms),
                 (4, 2, 7_000),
                 "{fault:?} at call {from}"
             );
@@ -347,7 +351,7 @@ async fn the_same_batch_at_the_same_time_counts_once() {
     futures_util::future::join_all(deliveries).await;
     let range = Range { first: day_of(midnight), last: day_of(midnight) + TimeDelta::days(3) };
     let rows = world.parts::<Reports>().store.read(range, Columns::All).await.unwrap();
-    assert_eq!(rows.sum(range).sessions, 6);
+    assert_eq!(rows.sum(range).counts.sessions, 6);
 }
 
 /// What Lambda sends without a tumbling window, and the last invocation of a window, which may be empty.
@@ -360,7 +364,7 @@ async fn an_event_without_a_shard_names_the_missing_setting() {
     let rollup = world.parts::<Rollup>();
     let one = Case { changes: vec![(0, 0, 0)], split: 1, deliveries: Vec::new(), repeats: Vec::new() };
     let record = stream(&one, 0).0.remove(0).1.remove(0);
-    let without: rollup::Event = serde_json::from_value(json!({ "Records": [record] })).unwrap();
+    let without: rollup::StreamEvent = serde_json::from_value(json!({ "Records": [record] })).unwrap();
     let cause = rollup::handle(Arc::clone(&rollup), without).await.unwrap_err();
     assert!(cause.to_string().contains("TumblingWindowInSeconds"), "{cause}");
     let reply = rollup::handle(rollup, event("", &[])).await.unwrap();
@@ -422,5 +426,5 @@ async fn only_a_record_that_cannot_be_decoded_is_left_out() {
     rollup::handle(rollup, event("shardId-1", &records)).await.unwrap();
     let day = day_of(midnight);
     let rows = world.parts::<Reports>().store.read(Range::of(day), Columns::All).await.unwrap();
-    assert_eq!(rows.sum(Range::of(day)).sessions, 1);
+    assert_eq!(rows.sum(Range::of(day)).counts.sessions, 1);
 }

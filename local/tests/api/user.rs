@@ -1,7 +1,7 @@
 //! An operator writes out and erases all that is stored of a user.
 
 use chrono::TimeDelta;
-use local::user::{Erased, UserItems};
+use operator::user::{Erased, UserItems};
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -1,8 +1,10 @@
 //! The counts that add up over sessions, and can be subtracted again.
 
+use std::fmt;
+
 use derive_more::{Add, AddAssign, Sub, SubAssign, Sum};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Sums over sessions. Signed, because a sum may be one of several that are meant only together.
 ///
@@ -32,10 +34,14 @@ impl Counts {
 
     /// The names of the attributes in which a row has them.
     pub(super) fn names() -> Vec<String> {
-        match serde_json::to_value(Self::default()) {
-            Ok(Value::Object(counts)) => counts.into_iter().map(|(name, _)| name).collect(),
+        Self::default().by_name().into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn by_name(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(counts)) => counts,
             // Numbers under fixed names are an object.
-            _ => Vec::new(),
+            _ => Map::new(),
         }
     }
 
@@ -50,5 +56,13 @@ impl Counts {
             *count = (*count).clamp(0, sessions);
         }
         self
+    }
+}
+
+/// `2 sessions, 1 engaged, …`: each count with its attribute's name.
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.by_name().into_iter().map(|(name, count)| format!("{count} {name}"));
+        f.write_str(&counts.collect::<Vec<_>>().join(", "))
     }
 }

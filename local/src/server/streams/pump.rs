@@ -214,7 +214,7 @@ mod tests {
         let applied = Arc::new(Mutex::new(Vec::new()));
         let failures = Arc::new(Mutex::new(3));
         let (seen, left) = (Arc::clone(&applied), Arc::clone(&failures));
-        let handler: StreamHandler = Arc::new(move |event: rollup::Event| {
+        let handler: StreamHandler = Arc::new(move |event: rollup::StreamEvent| {
             let shard = event.shard_id.unwrap();
             let record: Value = serde_json::from_str(event.records[0].get()).unwrap();
             let record = record["eventID"].as_str().unwrap().to_owned();

@@ -29,10 +29,7 @@ use local::{
 };
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, header::HeaderMap};
 use serde_json::{Value, json};
-use shared::{
-    app::{Environment, FromEnvironment},
-    clock::Clock,
-};
+use shared::{clock::Clock, dynamodb::client::FromEnvironment, settings::Environment};
 use uuid::Uuid;
 
 use self::wire::Wire;

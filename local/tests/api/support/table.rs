@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use shared::session::day_number;
+use shared::sessions::rules::day_number;
 
 use super::World;
 

@@ -1,0 +1,45 @@
+//! What a command works on.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use aws_sdk_dynamodb::Client;
+use shared::{
+    clock::Clock,
+    settings::{Environment, SettingsError},
+};
+
+use crate::{recount::Recount, user::UserItems};
+
+/// A deployment, as far as a command needs to know it.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// A client of its DynamoDB, best a [`patient`](crate::patient) one.
+    pub client: Client,
+    /// Where that is, in words that a person checks before something is erased: `region eu-central-1`.
+    pub place: String,
+    /// Its settings, by the names that they have as environment variables of its functions: `SESSIONS_TABLE` for every
+    /// command, and for a recount `METRICS_TABLE`, `SESSION_TIMEOUT_SECONDS`, `SESSION_RETENTION_DAYS` and
+    /// `REPORTING_TIME_ZONE` too.
+    pub settings: HashMap<String, String>,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Deployment {
+    /// Its sessions and its metrics now.
+    pub fn recount(&self) -> Result<Recount, SettingsError> {
+        self.read(|environment| Recount::new(environment, self.client.clone(), &self.clock))
+    }
+
+    /// The items of the user with this `sub`.
+    pub fn items_of(&self, sub: &str) -> Result<UserItems> {
+        let table = self.read(|environment| environment.required("SESSIONS_TABLE"))?;
+        UserItems::new(self.client.clone(), table, sub)
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Environment<'_>) -> T) -> T {
+        let variable = |name: &str| self.settings.get(name).cloned();
+        read(&Environment::new(&variable))
+    }
+}

@@ -1,0 +1,62 @@
+//! What stopped a call to AWS, in one line that says what to do. The SDK's own account fills a screen.
+
+use anyhow::{Error, anyhow};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use shared::metrics::MetricsError;
+
+/// What an error's account holds, as AWS or the SDK names it, and what a person does about it.
+const KNOWN: [(&[&str], &str); 4] = [
+    (
+        &["ResourceNotFoundException"],
+        "it does not exist in this account and region: check its name, the region and whose credentials these are",
+    ),
+    (
+        &[
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
+            "ExpiredToken",
+            "InvalidSignature",
+            "SignatureDoesNotMatch",
+        ],
+        "AWS does not accept the credentials: they are wrong, or no longer valid. Sign in again (`aws sso login`, say)",
+    ),
+    (&["AccessDenied"], "access denied. docs/operations.md has the policy that each command needs"),
+    (
+        &["CredentialsNotLoaded", "ProviderError", "ProviderTimedOut", "InvalidConfiguration"],
+        "there are no credentials that can be used: name a profile in AWS_PROFILE, sign in (`aws sso login`), or set \
+         AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+];
+
+/// A call that failed on `subject`, a table's name say.
+pub(crate) fn of_call<E>(error: SdkError<E>, subject: &str) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    // For what the person cannot mend the service's own words are best.
+    let words = error.as_service_error().and_then(|service| {
+        let (code, message) = (service.code()?, service.message().unwrap_or_default());
+        Some(format!("{subject}: {code}: {message}"))
+    });
+    let account = DisplayErrorContext(&error).to_string();
+    one_line(&account, subject).or(words.map(Error::msg)).unwrap_or_else(|| error.into())
+}
+
+/// An access to the metrics table, named `table`, that failed.
+pub(crate) fn of_metrics(error: MetricsError, table: &str) -> Error {
+    one_line(&error.to_string(), table).unwrap_or_else(|| error.into())
+}
+
+fn one_line(account: &str, subject: &str) -> Option<Error> {
+    let (_, advice) = KNOWN.iter().find(|(names, _)| names.iter().any(|name| account.contains(name)))?;
+    Some(match denied(account) {
+        Some(action) => anyhow!("{subject}: no permission for {action}: {advice}"),
+        None => anyhow!("{subject}: {advice}"),
+    })
+}
+
+/// The action that was denied: `dynamodb:Scan`.
+fn denied(account: &str) -> Option<&str> {
+    let (_, rest) = account.split_once("not authorized to perform: ")?;
+    rest.split([' ', '"', ',']).next()
+}

@@ -1,0 +1,81 @@
+//! The way to AWS: region, endpoint and credentials from where AWS tools look for them.
+
+use anyhow::{Result, ensure};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::{Client, config::Builder};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use clap::{Arg, ArgMatches};
+
+use super::{
+    chosen::Unusable,
+    setting::{global, text},
+};
+
+/// Where AWS is, and who asks.
+pub(super) struct Aws {
+    config: SdkConfig,
+    endpoint: Option<String>,
+}
+
+/// The arguments that say where AWS is.
+pub(super) fn args() -> [Arg; 2] {
+    [
+        global("region", "REGION", "The region [default: that of the AWS profile]").env("AWS_REGION"),
+        global("endpoint", "URL", "Another DynamoDB than the region's").env("AWS_ENDPOINT_URL_DYNAMODB"),
+    ]
+}
+
+impl Aws {
+    /// Reads the usual configuration, which the arguments for region and endpoint win over. Needs no credentials yet.
+    pub(super) async fn load(matches: &ArgMatches) -> Result<Self> {
+        let https = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(https);
+        if let Some(region) = text(matches, "region") {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        let endpoint = text(matches, "endpoint").map(str::to_owned);
+        let is_url = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+        ensure!(
+            endpoint.as_ref().is_none_or(is_url),
+            Unusable("--endpoint must be a URL like http://127.0.0.1:8000".to_owned())
+        );
+        let config = loader.load().await;
+        ensure!(
+            config.region().is_some(),
+            Unusable(
+                "no region: give --region or AWS_REGION, or name a profile that has one in AWS_PROFILE"
+                    .to_owned()
+            )
+        );
+        Ok(Self { config, endpoint })
+    }
+
+    /// A client of DynamoDB.
+    pub(super) fn dynamodb(&self) -> Client {
+        let mut config = Builder::from(&self.config);
+        if let Some(endpoint) = &self.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Client::from_conf(config.build())
+    }
+
+    /// What all clients are made of.
+    pub(super) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// The region's name.
+    pub(super) fn region(&self) -> &str {
+        self.config.region().map(Region::as_ref).unwrap_or_default()
+    }
+
+    /// Where DynamoDB is, for people.
+    pub(super) fn place(&self) -> String {
+        match self.endpoint.as_deref().or(self.config.endpoint_url()) {
+            Some(url) => url.to_owned(),
+            None => format!("region {}", self.region()),
+        }
+    }
+}
