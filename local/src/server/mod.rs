@@ -40,7 +40,8 @@ pub struct Server {
 impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
-        let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
+        let template =
+            Template::read(options.template.as_deref(), |name| options.environment.get(name).cloned())?;
         let (engine, engine_url) = engine_of(&options, Sweeps::Yes).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use local::{Options, Provider, Server};
+use local::{Options, Provider, Server, template};
 use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
@@ -211,7 +211,7 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
     if lacks(&[Need::LocalServer]) {
         return;
     }
-    let template = fs::read_to_string(local::TEMPLATE).unwrap();
+    let template = template::BUILT_IN;
     for (from, to, expected) in [
         ("Method: PATCH", "Method: ANY", "the method ANY is not understood here"),
         ("Path: /auth/login", "Path: /{proxy+}", "the path /{proxy+} is not understood here"),
@@ -251,7 +251,7 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         assert!(template.contains(from), "{from}");
         let path = temporary("template");
         fs::write(&path, template.replace(from, to)).unwrap();
-        let cause = refusal(Options { template: path.clone(), ..Options::default() }).await;
+        let cause = refusal(Options { template: Some(path.clone()), ..Options::default() }).await;
         assert!(cause.contains(expected), "{to}: {cause}");
         fs::remove_file(path).unwrap();
     }
@@ -262,7 +262,7 @@ async fn scopes_and_public_routes_of_the_template_are_heeded() {
     if lacks(&[Need::LocalServer]) {
         return;
     }
-    let template = fs::read_to_string(local::TEMPLATE).unwrap();
+    let template = template::BUILT_IN;
     let with_auth = |path: &str, auth: &str| {
         let line = format!("            Path: {path}\n");
         assert!(template.contains(&line));
@@ -276,7 +276,7 @@ async fn scopes_and_public_routes_of_the_template_are_heeded() {
         );
     let path = temporary("scopes");
     fs::write(&path, changed).unwrap();
-    let server = Server::start(Options { template: path.clone(), ..Options::default() }).await.unwrap();
+    let server = Server::start(Options { template: Some(path.clone()), ..Options::default() }).await.unwrap();
     fs::remove_file(path).unwrap();
 
     let http = crate::support::http();

@@ -2,9 +2,12 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader},
+    fs,
+    io::{BufRead, BufReader, ErrorKind},
     os::unix::ffi::OsStrExt,
+    path::Path,
     process::{Child, Command, Output, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -13,20 +16,36 @@ use serde_json::{Value, json};
 use crate::support::{Need, http, lacks, send};
 
 fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    program_at(Path::new(env!("CARGO_BIN_EXE_local")))
+}
+
+fn program_at(path: &Path) -> Command {
+    let mut command = Command::new(path);
     command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// A running program, and the base URL that its page tells.
 fn start(command: &mut Command) -> (Child, String) {
-    let mut child = command.spawn().unwrap();
+    let mut child = spawn(command);
     let mut page = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = page.next().unwrap().unwrap();
     let url = first.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
     // The rest of the page, or the program would write to a closed pipe.
     let _: Vec<_> = page.by_ref().take(4).collect();
     (child, url)
+}
+
+/// A program that was just copied is busy for as long as another test, which starts a program too, holds it open.
+fn spawn(command: &mut Command) -> Child {
+    loop {
+        match command.spawn() {
+            Err(cause) if cause.kind() == ErrorKind::ExecutableFileBusy => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            outcome => return outcome.unwrap(),
+        }
+    }
 }
 
 /// Ends it as Ctrl-C does, and returns what it left.
@@ -128,6 +147,36 @@ fn a_start_that_cannot_be_is_an_error_that_says_why() {
         failure(program().args(["--data", "/tmp", "--dynamodb", "http://localhost:1"]))
             .contains("cannot be used with")
     );
+}
+
+/// As one that was installed: its template is in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_runs_wherever_it_is() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("user-sessions-{}", uuid::Uuid::new_v4()));
+    fs::create_dir_all(&folder).unwrap();
+    let original = Path::new(env!("CARGO_BIN_EXE_local"));
+    let copy = folder.join(original.file_name().unwrap());
+    fs::copy(original, &copy).unwrap();
+    let (child, url) = start(program_at(&copy).args(["--port", "0"]).current_dir(&folder));
+    let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
+    let tokens = send(http().post(format!("{url}/oauth2/token")).form(&form)).await.ok();
+    let token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(send(http().get(format!("{url}/user-sessions")).bearer_auth(token)).await.ok(), json!([]));
+    interrupt(child);
+
+    let template = folder.join("another.yaml");
+    let changed = local::template::BUILT_IN.replace("Path: /auth/logout", "Path: /elsewhere");
+    fs::write(&template, changed).unwrap();
+    let arguments = ["--port", "0", "--template", "another.yaml"];
+    let (child, url) = start(program_at(&copy).args(arguments).current_dir(&folder));
+    for (path, status) in [("auth/logout", 404), ("elsewhere", 401)] {
+        assert_eq!(send(http().post(format!("{url}/{path}"))).await.status, status, "{path}");
+    }
+    interrupt(child);
+    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
