@@ -2,12 +2,13 @@
 
 mod gateway;
 mod handlers;
+mod listeners;
 mod options;
 mod streams;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use aws_sdk_dynamodb::Client;
 use axum::Router;
 use reqwest::Url;
@@ -25,7 +26,7 @@ use crate::{
 
 /// A running server; it ends when it is dropped.
 pub struct Server {
-    /// Where it listens: `http://localhost:PORT`.
+    /// Where it listens, on 127.0.0.1 and `::1`: `http://localhost:PORT`.
     pub url: String,
     /// Where its engine listens.
     pub engine_url: Url,
@@ -56,10 +57,8 @@ impl Server {
             engine::find_used(&client, &template).await?;
         }
 
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
-            .await
-            .with_context(|| format!("listening on port {}", options.port))?;
-        let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        let (port, listeners) = listeners::listen(options.port).await?;
+        let url = format!("http://localhost:{port}");
         let (authorizer, provider) = authorizer(&options, &url).await?;
         let gateway = Gateway { authorizer: authorizer.into(), clock: options.clock.clone() };
         let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
@@ -72,7 +71,9 @@ impl Server {
             }
         }
         let router = gateway::router(gateway, endpoints, &template.api.cors_configuration, provider)?;
-        tasks.push(tokio::spawn(serve(listener, router)).abort_handle());
+        for listener in listeners {
+            tasks.push(tokio::spawn(serve(listener, router.clone())).abort_handle());
+        }
         Ok(Self { url, engine_url, client, template, tasks, _engine: engine })
     }
 }

@@ -71,6 +71,51 @@ async fn names_of_other_hosts_are_refused() {
     assert_eq!(send(token).await.body, json!({ "message": "Forbidden" }));
 }
 
+/// Whether this machine has `::1` at all.
+fn has_ipv6() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok()
+}
+
+#[tokio::test]
+async fn localhost_answers_at_both_of_its_addresses() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let port = world.url.rsplit(':').next().unwrap();
+    let mut addresses = vec!["127.0.0.1"];
+    if has_ipv6() {
+        addresses.push("[::1]");
+    }
+    for address in &addresses {
+        let request = |method: &str, path: &str| {
+            let url = format!("http://{address}:{port}{path}");
+            crate::support::http().request(method.parse().unwrap(), url).bearer_auth(&alice.token)
+        };
+        send(request("POST", "/auth/login")).await.ok();
+        let listed = send(request("GET", "/user-sessions")).await.ok();
+        let from = address.trim_matches(['[', ']']);
+        assert!(listed.as_array().unwrap().iter().any(|row| row["ipAddress"] == from), "{from}: {listed}");
+        let foreign = send(request("GET", "/user-sessions").header("host", "evil.example.com")).await;
+        assert_eq!(foreign.status, 403, "{address}");
+    }
+    assert_eq!(alice.live().await.len(), addresses.len(), "the same server");
+}
+
+#[tokio::test]
+async fn a_port_that_another_program_has_at_one_of_the_addresses_is_an_error_at_start() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(other) = std::net::TcpListener::bind(address) else { continue };
+        let port = other.local_addr().unwrap().port();
+        let cause = refusal(Options { port, ..Options::default() }).await;
+        assert!(cause.contains(&format!("listening on port {port}")), "{cause}");
+    }
+}
+
 #[tokio::test]
 async fn a_body_over_ten_megabytes_is_too_large() {
     if lacks(&[Need::LocalServer]) {
