@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Need, World, active, lacks, send};
+use crate::support::{Need, World, active, lacks, remove, send};
 
 fn temporary(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("user-sessions-{name}-{}", Uuid::new_v4()))
@@ -172,7 +172,7 @@ async fn data_in_a_folder_survives_the_server() {
         assert_eq!(mode & 0o077, 0, "the key is its owner's alone");
     }
     drop(server);
-    fs::remove_dir_all(folder).unwrap();
+    remove(&folder);
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn a_key_file_that_is_none_is_an_error_at_start() {
     fs::write(folder.join("identity-key.pem"), "not a key").unwrap();
     let cause = refusal(Options { data: Some(folder.clone()), ..Options::default() }).await;
     assert!(cause.contains("reading the signing key in"), "{cause}");
-    fs::remove_dir_all(folder).unwrap();
+    remove(&folder);
 }
 
 #[tokio::test]
@@ -404,5 +404,5 @@ async fn the_engine_keeps_its_stream_short() {
         .unwrap();
     assert!(plan.contains("user_sessions_newest"), "{plan}");
     drop((server, engine));
-    fs::remove_dir_all(folder).unwrap();
+    remove(&folder);
 }

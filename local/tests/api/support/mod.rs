@@ -10,8 +10,10 @@ pub mod wire;
 
 use std::{
     collections::HashMap,
+    fs,
     io::Write as _,
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -434,6 +436,12 @@ pub async fn send(request: RequestBuilder) -> Answer {
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text:?}"));
     Answer { status: status.as_u16(), headers, body }
+}
+
+/// Removes a folder with a server's data. Where the server's last task still has a file of it open, Windows leaves it.
+pub fn remove(folder: &Path) {
+    let removed = fs::remove_dir_all(folder);
+    assert!(removed.is_ok() || cfg!(windows), "{removed:?}");
 }
 
 /// The three answers of a heartbeat.
