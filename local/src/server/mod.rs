@@ -28,11 +28,11 @@ use crate::{
 pub struct Server {
     /// Where it listens, on 127.0.0.1 and `::1`: `http://localhost:PORT`.
     pub url: String,
-    /// Where its engine listens.
+    /// Where its engine listens, on this machine or in an account.
     pub engine_url: Url,
-    /// A client of its engine.
+    /// A client of its engine, with no function's permissions but all.
     pub client: Client,
-    /// What it serves.
+    /// What it serves, and by which names its tables go.
     pub template: Template,
     tasks: Vec<AbortHandle>,
     _engine: Option<Engine>,
@@ -62,6 +62,7 @@ impl Server {
         let (authorizer, provider) = authorizer(&options, &url).await?;
         let gateway = Gateway { authorizer: authorizer.into(), clock: options.clock.clone() };
         let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
+        let router = gateway::router(gateway, endpoints, &template.api.cors_configuration, provider)?;
         // In an account the deployed function reads the stream.
         let mut tasks = Vec::new();
         if on_this_machine {
@@ -70,7 +71,6 @@ impl Server {
                 tasks.push(tokio::spawn(pump.run()).abort_handle());
             }
         }
-        let router = gateway::router(gateway, endpoints, &template.api.cors_configuration, provider)?;
         for listener in listeners {
             tasks.push(tokio::spawn(serve(listener, router.clone())).abort_handle());
         }

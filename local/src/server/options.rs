@@ -1,4 +1,4 @@
-//! How a server is to be.
+//! What a server can be told at its start.
 
 use std::{collections::HashMap, path::PathBuf};
 
@@ -8,7 +8,7 @@ use shared::clock::Clock;
 
 use crate::identity::Provider;
 
-/// How a server is to be.
+/// How a server is to be; by default all in memory, for tokens of its own.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The port; 0 picks one.
