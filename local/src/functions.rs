@@ -56,12 +56,12 @@ pub struct Parts<'a> {
     pub clock: &'a Clock,
 }
 
-/// The names of all functions.
+/// The functions as folders, events and the template name them: `list-sessions`.
 pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|(name, _)| *name)
 }
 
-/// The functions' crates as code names them, and as their log lines do.
+/// The functions as code and their log lines name them: `list_sessions`.
 pub fn crate_names() -> impl Iterator<Item = String> {
     names().map(|name| name.replace('-', "_"))
 }

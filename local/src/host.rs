@@ -13,12 +13,17 @@ pub(crate) fn is_local(host: &str) -> bool {
 
 /// The same for a `Host` header: a name or address that a URL can have, and perhaps a port.
 pub(crate) fn is_local_header(header: &str) -> bool {
-    let (host, port) = match header.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (header, None),
-    };
+    let (host, port) = parts(header);
     let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:".contains(&byte));
     is_name && port.is_none_or(|port| port.parse::<u16>().is_ok()) && is_local(host)
+}
+
+/// Host and port of a `Host` header. An IPv6 address is in brackets.
+pub(crate) fn parts(header: &str) -> (&str, Option<&str>) {
+    match header.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (header, None),
+    }
 }
 
 #[cfg(test)]

@@ -27,9 +27,6 @@ pub use crate::{
     server::{Options, Server},
 };
 
-/// The template of this repository.
-pub const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
-
 /// The engine that holds a deployment's data, without a server before it.
 pub struct Storage {
     /// A client of it.
@@ -45,7 +42,8 @@ pub struct Storage {
 impl Storage {
     /// The engine of these options; in memory there is nothing to look at.
     pub async fn open(options: &Options) -> Result<Self> {
-        let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
+        let template =
+            Template::read(options.template.as_deref(), |name| options.environment.get(name).cloned())?;
         ensure!(
             options.dynamodb.is_some() || options.data.is_some(),
             "name the data with --data or --dynamodb"

@@ -32,9 +32,9 @@ struct Arguments {
     /// An audience that tokens of --issuer may be for; may be repeated
     #[arg(long, requires = "issuer")]
     audience: Vec<String>,
-    /// The SAM template that says which routes, functions and tables there are
-    #[arg(long, global = true, value_name = "FILE", default_value = local::TEMPLATE, hide_default_value = true)]
-    template: PathBuf,
+    /// The SAM template that says which routes, functions and tables there are [default: the one that is built in]
+    #[arg(long, global = true, value_name = "FILE")]
+    template: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }

@@ -51,7 +51,7 @@ pub(crate) fn streams_client(url: &Url, client: &Client) -> aws_sdk_dynamodbstre
     aws_sdk_dynamodbstreams::Client::from_conf(streams.build())
 }
 
-/// Whether `url` names this machine.
+/// Whether `url` names this machine, where data is nobody's and credentials are none.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     host::is_local(url.host_str().unwrap_or_default())
 }

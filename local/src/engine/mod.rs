@@ -18,7 +18,7 @@ pub(crate) use self::{
     upkeep::Applied,
 };
 
-/// The file of the data, in the folder that is given.
+/// The database's file in the folder for the data.
 const FILE: &str = "sessions.db";
 
 /// How often what is past its time to live is deleted: late, as on AWS.

@@ -27,7 +27,7 @@ const REFRESH_AUDIENCE: &str = "refresh";
 const TOKEN_SECONDS: i64 = 3_600;
 const REFRESH_SECONDS: i64 = 30 * 86_400;
 
-/// The provider.
+/// Signs whatever it is asked for, with a key of its own.
 pub(crate) struct DevelopmentProvider {
     pub(crate) issuer: String,
     clock: Clock,
@@ -68,7 +68,7 @@ impl DevelopmentProvider {
         })
     }
 
-    /// The provider's endpoints.
+    /// Discovery, keys and tokens, at the paths where providers have them.
     pub(crate) fn router(self: Arc<Self>) -> Router {
         Router::new()
             .route("/.well-known/openid-configuration", get(configuration))
@@ -143,7 +143,7 @@ async fn key_set(State(provider): State<Arc<DevelopmentProvider>>) -> Json<JwkSe
     Json(provider.key_set().await)
 }
 
-/// The form of a token request.
+/// What a token is asked for with, as OAuth names it.
 #[derive(Deserialize)]
 struct TokenRequest {
     grant_type: String,

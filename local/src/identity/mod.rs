@@ -20,12 +20,12 @@ pub(crate) use self::{
     development::DevelopmentProvider,
 };
 
-/// A real identity provider.
+/// A real identity provider, which the one for development gives way to.
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// The issuer of its tokens, to the letter.
     pub issuer: String,
-    /// The audiences that are accepted.
+    /// What its tokens may be for: `aud`, or `client_id` where a token has no `aud`.
     pub audiences: Vec<String>,
 }
 

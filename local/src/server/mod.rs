@@ -2,12 +2,13 @@
 
 mod gateway;
 mod handlers;
+mod listeners;
 mod options;
 mod streams;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use aws_sdk_dynamodb::Client;
 use axum::Router;
 use reqwest::Url;
@@ -25,13 +26,13 @@ use crate::{
 
 /// A running server; it ends when it is dropped.
 pub struct Server {
-    /// Where it listens: `http://localhost:PORT`.
+    /// Where it listens, on 127.0.0.1 and `::1`: `http://localhost:PORT`.
     pub url: String,
-    /// Where its engine listens.
+    /// Where its engine listens, on this machine or in an account.
     pub engine_url: Url,
-    /// A client of its engine.
+    /// A client of its engine, with no function's permissions but all.
     pub client: Client,
-    /// What it serves.
+    /// What it serves, and by which names its tables go.
     pub template: Template,
     tasks: Vec<AbortHandle>,
     _engine: Option<Engine>,
@@ -40,7 +41,8 @@ pub struct Server {
 impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
-        let template = Template::read(&options.template, |name| options.environment.get(name).cloned())?;
+        let template =
+            Template::read(options.template.as_deref(), |name| options.environment.get(name).cloned())?;
         let (engine, engine_url) = engine_of(&options, Sweeps::Yes).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(
@@ -55,13 +57,12 @@ impl Server {
             engine::find_used(&client, &template).await?;
         }
 
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
-            .await
-            .with_context(|| format!("listening on port {}", options.port))?;
-        let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        let (port, listeners) = listeners::listen(options.port).await?;
+        let url = format!("http://localhost:{port}");
         let (authorizer, provider) = authorizer(&options, &url).await?;
         let gateway = Gateway { authorizer: authorizer.into(), clock: options.clock.clone() };
         let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
+        let router = gateway::router(gateway, endpoints, &template.api.cors_configuration, provider)?;
         // In an account the deployed function reads the stream.
         let mut tasks = Vec::new();
         if on_this_machine {
@@ -70,8 +71,9 @@ impl Server {
                 tasks.push(tokio::spawn(pump.run()).abort_handle());
             }
         }
-        let router = gateway::router(gateway, endpoints, &template.api.cors_configuration, provider)?;
-        tasks.push(tokio::spawn(serve(listener, router)).abort_handle());
+        for listener in listeners {
+            tasks.push(tokio::spawn(serve(listener, router.clone())).abort_handle());
+        }
         Ok(Self { url, engine_url, client, template, tasks, _engine: engine })
     }
 }

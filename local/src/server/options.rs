@@ -1,4 +1,4 @@
-//! How a server is to be.
+//! What a server can be told at its start.
 
 use std::{collections::HashMap, path::PathBuf};
 
@@ -6,15 +6,15 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use reqwest::Url;
 use shared::clock::Clock;
 
-use crate::{TEMPLATE, identity::Provider};
+use crate::identity::Provider;
 
-/// How a server is to be.
+/// How a server is to be; by default all in memory, for tokens of its own.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The port; 0 picks one.
     pub port: u16,
-    /// The template.
-    pub template: PathBuf,
+    /// Another template than the one that is built in.
+    pub template: Option<PathBuf>,
     /// Where to keep the data of the embedded engine; in memory if `None`.
     pub data: Option<PathBuf>,
     /// Another engine than the embedded one.
@@ -33,7 +33,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             port: 0,
-            template: TEMPLATE.into(),
+            template: None,
             data: None,
             dynamodb: None,
             provider: None,

@@ -11,7 +11,7 @@ use super::{
     scope::Scope,
 };
 
-/// The HTTP API.
+/// The HTTP API, with what is checked or used of it here.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Api {
@@ -34,9 +34,9 @@ pub struct Api {
 pub struct Cors {
     /// The origins, or `*`.
     pub allow_origins: Vec<String>,
-    /// The request headers.
+    /// The request headers that a page may send.
     pub allow_headers: Vec<String>,
-    /// The methods.
+    /// The methods that a page may use.
     pub allow_methods: Vec<String>,
     /// For how many seconds a browser may remember this.
     pub max_age: u64,
@@ -67,7 +67,7 @@ struct JwtConfiguration {
     _audience: Vec<String>,
 }
 
-/// A route of the API.
+/// What the gateway tells requests apart by, and who may send them.
 #[derive(Clone, Debug)]
 pub struct Route {
     /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.

@@ -12,16 +12,16 @@ use super::{
     scope::{Scope, text_of},
 };
 
-/// A Lambda function.
+/// A function as it is deployed, but for what Lambda alone needs to know.
 #[derive(Clone, Debug)]
 pub struct Function {
     /// Its id in the template.
     pub logical_id: String,
     /// The crate that holds its code: the last part of `CodeUri`.
     pub crate_name: String,
-    /// Its environment variables.
+    /// All variables that it gets, those of every function among them.
     pub environment: BTreeMap<String, String>,
-    /// The routes that invoke it.
+    /// The routes that invoke it; none if it reads a stream.
     pub routes: Vec<Route>,
     /// What it may do with the tables.
     pub permissions: Permissions,

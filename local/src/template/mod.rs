@@ -32,6 +32,9 @@ pub use self::{
     },
 };
 
+/// The template of this repository, as it was when this program was built: so it runs wherever it is.
+pub const BUILT_IN: &str = include_str!("../../../template.yaml");
+
 /// The deployment that the template describes, with parameters and references resolved.
 #[derive(Clone, Debug)]
 pub struct Template {
@@ -62,9 +65,12 @@ const BESIDE: [&str; 9] = [
 ];
 
 impl Template {
-    /// Reads the template at `path`. `overrides` gives the environment variables of the functions that are not as
-    /// the template says.
-    pub fn read(path: &Path, overrides: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    /// Reads the template at `path`, or the one that is built in. `overrides` gives the environment variables of the
+    /// functions that are not as the template says.
+    pub fn read(path: Option<&Path>, overrides: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let Some(path) = path else {
+            return Self::parse(BUILT_IN, &overrides).context("in the template that is built in");
+        };
         let place = || format!("in {}", path.display());
         let text = fs::read_to_string(path).with_context(place)?;
         Self::parse(&text, &overrides).with_context(place)

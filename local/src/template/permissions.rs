@@ -25,7 +25,7 @@ use serde::Deserialize;
 /// An action on a table or an index: `dynamodb:Query` on `SessionsTable/index/active`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Access {
-    /// The action, as IAM has it.
+    /// `dynamodb:` and the operation, as IAM has it.
     pub action: String,
     /// The table's name, and `/index/` and the index's if that is meant.
     pub resource: String,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
-/// The values of names and conditions.
+/// What is known of the names in a template when its functions are resolved.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     /// What `Ref` stands for: the value of each parameter, the name of each resource.

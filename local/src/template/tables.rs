@@ -9,12 +9,12 @@ use super::document::Document;
 
 pub(super) const TABLE: &str = "AWS::DynamoDB::Table";
 
-/// A table.
+/// A table of the deployment, or of this machine in its place.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// Its id in the template.
+    /// Its id in the template, by which policies and streams name it.
     pub logical_id: String,
-    /// The name it has here.
+    /// The name by which requests name it.
     pub name: String,
     /// Keys, indexes, TTL and stream.
     pub definition: TableDefinition,

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Need, World, lacks};
 
+/// The repository.
 fn root() -> &'static Path {
-    Path::new(local::TEMPLATE).parent().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 fn names_in(folder: &str) -> BTreeSet<String> {

@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use local::{Options, Provider, Server};
+use local::{Options, Provider, Server, template};
 use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Need, World, active, lacks, send};
+use crate::support::{Need, World, active, lacks, remove, send};
 
 fn temporary(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("user-sessions-{name}-{}", Uuid::new_v4()))
@@ -71,6 +71,51 @@ async fn names_of_other_hosts_are_refused() {
     assert_eq!(send(token).await.body, json!({ "message": "Forbidden" }));
 }
 
+/// Whether this machine has `::1` at all.
+fn has_ipv6() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok()
+}
+
+#[tokio::test]
+async fn localhost_answers_at_both_of_its_addresses() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let port = world.url.rsplit(':').next().unwrap();
+    let mut addresses = vec!["127.0.0.1"];
+    if has_ipv6() {
+        addresses.push("[::1]");
+    }
+    for address in &addresses {
+        let request = |method: &str, path: &str| {
+            let url = format!("http://{address}:{port}{path}");
+            crate::support::http().request(method.parse().unwrap(), url).bearer_auth(&alice.token)
+        };
+        send(request("POST", "/auth/login")).await.ok();
+        let listed = send(request("GET", "/user-sessions")).await.ok();
+        let from = address.trim_matches(['[', ']']);
+        assert!(listed.as_array().unwrap().iter().any(|row| row["ipAddress"] == from), "{from}: {listed}");
+        let foreign = send(request("GET", "/user-sessions").header("host", "evil.example.com")).await;
+        assert_eq!(foreign.status, 403, "{address}");
+    }
+    assert_eq!(alice.live().await.len(), addresses.len(), "the same server");
+}
+
+#[tokio::test]
+async fn a_port_that_another_program_has_at_one_of_the_addresses_is_an_error_at_start() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(other) = std::net::TcpListener::bind(address) else { continue };
+        let port = other.local_addr().unwrap().port();
+        let cause = refusal(Options { port, ..Options::default() }).await;
+        assert!(cause.contains(&format!("listening on port {port}")), "{cause}");
+    }
+}
+
 #[tokio::test]
 async fn a_body_over_ten_megabytes_is_too_large() {
     if lacks(&[Need::LocalServer]) {
@@ -127,7 +172,7 @@ async fn data_in_a_folder_survives_the_server() {
         assert_eq!(mode & 0o077, 0, "the key is its owner's alone");
     }
     drop(server);
-    fs::remove_dir_all(folder).unwrap();
+    remove(&folder);
 }
 
 #[tokio::test]
@@ -140,7 +185,7 @@ async fn a_key_file_that_is_none_is_an_error_at_start() {
     fs::write(folder.join("identity-key.pem"), "not a key").unwrap();
     let cause = refusal(Options { data: Some(folder.clone()), ..Options::default() }).await;
     assert!(cause.contains("reading the signing key in"), "{cause}");
-    fs::remove_dir_all(folder).unwrap();
+    remove(&folder);
 }
 
 #[tokio::test]
@@ -211,7 +256,7 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
     if lacks(&[Need::LocalServer]) {
         return;
     }
-    let template = fs::read_to_string(local::TEMPLATE).unwrap();
+    let template = template::BUILT_IN;
     for (from, to, expected) in [
         ("Method: PATCH", "Method: ANY", "the method ANY is not understood here"),
         ("Path: /auth/login", "Path: /{proxy+}", "the path /{proxy+} is not understood here"),
@@ -251,7 +296,7 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         assert!(template.contains(from), "{from}");
         let path = temporary("template");
         fs::write(&path, template.replace(from, to)).unwrap();
-        let cause = refusal(Options { template: path.clone(), ..Options::default() }).await;
+        let cause = refusal(Options { template: Some(path.clone()), ..Options::default() }).await;
         assert!(cause.contains(expected), "{to}: {cause}");
         fs::remove_file(path).unwrap();
     }
@@ -262,7 +307,7 @@ async fn scopes_and_public_routes_of_the_template_are_heeded() {
     if lacks(&[Need::LocalServer]) {
         return;
     }
-    let template = fs::read_to_string(local::TEMPLATE).unwrap();
+    let template = template::BUILT_IN;
     let with_auth = |path: &str, auth: &str| {
         let line = format!("            Path: {path}\n");
         assert!(template.contains(&line));
@@ -276,7 +321,7 @@ async fn scopes_and_public_routes_of_the_template_are_heeded() {
         );
     let path = temporary("scopes");
     fs::write(&path, changed).unwrap();
-    let server = Server::start(Options { template: path.clone(), ..Options::default() }).await.unwrap();
+    let server = Server::start(Options { template: Some(path.clone()), ..Options::default() }).await.unwrap();
     fs::remove_file(path).unwrap();
 
     let http = crate::support::http();
@@ -359,5 +404,5 @@ async fn the_engine_keeps_its_stream_short() {
         .unwrap();
     assert!(plan.contains("user_sessions_newest"), "{plan}");
     drop((server, engine));
-    fs::remove_dir_all(folder).unwrap();
+    remove(&folder);
 }

@@ -1,26 +1,37 @@
 //! The program that `cargo run` starts: what it prints, what it logs, how it ends.
 
 use std::{
-    ffi::OsStr,
-    io::{BufRead, BufReader},
-    os::unix::ffi::OsStrExt,
+    env,
+    ffi::OsString,
+    fs,
+    io::{BufRead, BufReader, ErrorKind},
+    path::Path,
     process::{Child, Command, Output, Stdio},
+    thread,
     time::Duration,
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{Need, http, lacks, send};
+use crate::support::{Need, http, lacks, remove, send};
 
 fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    program_at(Path::new(env!("CARGO_BIN_EXE_local")))
+}
+
+fn program_at(path: &Path) -> Command {
+    let mut command = Command::new(path);
     command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Without these there are no sockets and no temporary files on Windows.
+    for name in ["SystemRoot", "TEMP", "TMP"] {
+        command.envs(env::var_os(name).map(|value| (name, value)));
+    }
     command
 }
 
 /// A running program, and the base URL that its page tells.
 fn start(command: &mut Command) -> (Child, String) {
-    let mut child = command.spawn().unwrap();
+    let mut child = spawn(command);
     let mut page = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = page.next().unwrap().unwrap();
     let url = first.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
@@ -29,11 +40,45 @@ fn start(command: &mut Command) -> (Child, String) {
     (child, url)
 }
 
-/// Ends it as Ctrl-C does, and returns what it left.
+/// A program that was just copied is busy for as long as another test, which starts a program too, holds it open.
+fn spawn(command: &mut Command) -> Child {
+    loop {
+        match command.spawn() {
+            Err(cause) if cause.kind() == ErrorKind::ExecutableFileBusy => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            outcome => return outcome.unwrap(),
+        }
+    }
+}
+
+/// Ends it as Ctrl-C does, which is no failure, and returns what it left.
+#[cfg(unix)]
 fn interrupt(child: Child) -> Output {
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "Ctrl-C is no failure");
+    output
+}
+
+/// Ends it at once: elsewhere no program can press Ctrl-C for another.
+#[cfg(not(unix))]
+fn interrupt(mut child: Child) -> Output {
+    child.kill().unwrap();
     child.wait_with_output().unwrap()
+}
+
+/// Text that is no Unicode, as a variable may have.
+#[cfg(unix)]
+fn unreadable() -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(b"\xff".to_vec())
+}
+
+/// Half of a surrogate pair.
+#[cfg(windows)]
+fn unreadable() -> OsString {
+    std::os::windows::ffi::OsStringExt::from_wide(&[0xd800])
 }
 
 fn failure(command: &mut Command) -> String {
@@ -66,9 +111,7 @@ async fn each_event_of_a_sessions_life_is_one_line_without_secrets() {
     call("PATCH", format!("/user-sessions/{new}/content-engaged"), json!({ "engaged": true })).await.ok();
     call("POST", format!("/user-sessions/end/{new}"), json!({})).await.ok();
 
-    let output = interrupt(child);
-    assert!(output.status.success(), "Ctrl-C is no failure");
-    let log = String::from_utf8(output.stderr).unwrap();
+    let log = String::from_utf8(interrupt(child).stderr).unwrap();
     let lines = |event: &str, id: &str| {
         let is_its = |line: &&str| line.contains(event) && line.contains(&format!("session_id={id}"));
         log.lines().filter(is_its).count()
@@ -125,9 +168,39 @@ fn a_start_that_cannot_be_is_an_error_that_says_why() {
     assert!(failure(program().env("SESSION_RETENTION_DAYS", "0")).contains("SESSION_RETENTION_DAYS must be"));
     assert!(failure(program().args(["--issuer", "http://localhost:1"])).contains("--audience"));
     assert!(
-        failure(program().args(["--data", "/tmp", "--dynamodb", "http://localhost:1"]))
+        failure(program().args(["--data", "x", "--dynamodb", "http://localhost:1"]))
             .contains("cannot be used with")
     );
+}
+
+/// As one that was installed: its template is in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_runs_wherever_it_is() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let folder = env::temp_dir().join(format!("user-sessions-{}", uuid::Uuid::new_v4()));
+    fs::create_dir_all(&folder).unwrap();
+    let original = Path::new(env!("CARGO_BIN_EXE_local"));
+    let copy = folder.join(original.file_name().unwrap());
+    fs::copy(original, &copy).unwrap();
+    let (child, url) = start(program_at(&copy).args(["--port", "0"]).current_dir(&folder));
+    let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
+    let tokens = send(http().post(format!("{url}/oauth2/token")).form(&form)).await.ok();
+    let token = tokens["access_token"].as_str().unwrap();
+    assert_eq!(send(http().get(format!("{url}/user-sessions")).bearer_auth(token)).await.ok(), json!([]));
+    interrupt(child);
+
+    let template = folder.join("another.yaml");
+    let changed = local::template::BUILT_IN.replace("Path: /auth/logout", "Path: /elsewhere");
+    fs::write(&template, changed).unwrap();
+    let arguments = ["--port", "0", "--template", "another.yaml"];
+    let (child, url) = start(program_at(&copy).args(arguments).current_dir(&folder));
+    for (path, status) in [("auth/logout", 404), ("elsewhere", 401)] {
+        assert_eq!(send(http().post(format!("{url}/{path}"))).await.status, status, "{path}");
+    }
+    interrupt(child);
+    remove(&folder);
 }
 
 #[test]
@@ -136,9 +209,9 @@ fn an_empty_or_unreadable_variable_changes_nothing() {
         return;
     }
     let mut command = program();
-    command.env("SESSION_TIMEOUT_SECONDS", "").env("OTHER", OsStr::from_bytes(b"\xff"));
+    command.env("SESSION_TIMEOUT_SECONDS", "").env("OTHER", unreadable());
     let (child, _) = start(command.args(["--port", "0"]));
-    assert!(interrupt(child).status.success());
+    interrupt(child);
 }
 
 /// Counts what a server that has ended left in a folder, tells of damage, and refuses to mend a day too early.
@@ -147,7 +220,7 @@ async fn an_operators_commands_work_on_a_servers_data() {
     if lacks(&[Need::Pump, Need::LocalServer]) {
         return;
     }
-    let folder = std::env::temp_dir().join(format!("user-sessions-{}", uuid::Uuid::new_v4()));
+    let folder = env::temp_dir().join(format!("user-sessions-{}", uuid::Uuid::new_v4()));
     let with_data = |arguments: &[&str]| {
         let mut command = program();
         command.arg("--data").arg(&folder).args(arguments);
@@ -215,5 +288,5 @@ async fn an_operators_commands_work_on_a_servers_data() {
         assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), expected);
     }
     assert!(failure(&mut with_data(&["erase", "a b"])).contains("is no user"));
-    std::fs::remove_dir_all(folder).unwrap();
+    remove(&folder);
 }

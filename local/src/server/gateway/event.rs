@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use crate::template::Route;
+use crate::{host, template::Route};
 
 /// What a request to a route brings along.
 pub(super) struct Invocation<'a> {
@@ -64,7 +64,7 @@ impl Invocation<'_> {
             "accountId": "000000000000",
             "apiId": "local",
             "domainName": host,
-            "domainPrefix": host.split(['.', ':']).next().unwrap_or_default(),
+            "domainPrefix": host::parts(&host).0.split('.').next().unwrap_or_default(),
             "http": {
                 "method": method.as_str(),
                 "path": uri.path(),
@@ -209,6 +209,12 @@ mod tests {
             .body(())
             .unwrap();
         insta::assert_json_snapshot!(event(request, b"{}"));
+    }
+
+    #[test]
+    fn an_address_in_brackets_is_one_name() {
+        let request = Request::get("/things/x").header("host", "[::1]:3000").body(()).unwrap();
+        assert_eq!(event(request, b"")["requestContext"]["domainPrefix"], json!("[::1]"));
     }
 
     #[test]

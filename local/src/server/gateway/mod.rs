@@ -3,7 +3,7 @@
 mod answers;
 mod cors;
 mod event;
-mod invocation;
+mod lambda;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -32,7 +32,7 @@ use crate::{
     template::{Cors, Route},
 };
 
-/// API Gateway's limit.
+/// The most that API Gateway takes.
 const BODY_BYTES: usize = 10 * 1024 * 1024;
 
 /// A route and the function behind it.
@@ -41,7 +41,7 @@ pub(crate) struct Endpoint {
     pub(crate) handler: EndpointHandler,
 }
 
-/// What all endpoints have in common.
+/// What each request passes on its way to an endpoint's function.
 pub(crate) struct Gateway {
     pub(crate) authorizer: Arc<Authorizer>,
     pub(crate) clock: Clock,
@@ -103,7 +103,7 @@ impl Gateway {
         };
         let event = event.event().to_string();
         let span = tracing::info_span!("request", %request_id);
-        let mut response = invocation::run(&endpoint.handler, event).instrument(span).await;
+        let mut response = lambda::run(&endpoint.handler, event).instrument(span).await;
         if let Ok(request_id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), request_id);
         }

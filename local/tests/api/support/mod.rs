@@ -10,8 +10,10 @@ pub mod wire;
 
 use std::{
     collections::HashMap,
+    fs,
     io::Write as _,
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicI64, Ordering},
@@ -433,6 +435,12 @@ pub async fn send(request: RequestBuilder) -> Answer {
     Answer { status: status.as_u16(), headers, body }
 }
 
+/// Removes a folder with a server's data. Where the server's last task still has a file of it open, Windows leaves it.
+pub fn remove(folder: &Path) {
+    let removed = fs::remove_dir_all(folder);
+    assert!(removed.is_ok() || cfg!(windows), "{removed:?}");
+}
+
 /// The three answers of a heartbeat.
 pub fn active() -> Value {
     json!({ "status": "active", "needsNewSession": false })
@@ -460,7 +468,8 @@ pub fn http() -> Client {
         Some((host, port)) if host.ends_with(".localhost") => {
             Client::builder().resolve(&host, SocketAddr::from(([127, 0, 0, 1], port))).build().unwrap()
         }
-        _ => Client::new(),
+        // Not ::1, where a resolver prefers that: tests look at the address that they come from.
+        _ => Client::builder().resolve("localhost", SocketAddr::from(([127, 0, 0, 1], 0))).build().unwrap(),
     }
 }
 

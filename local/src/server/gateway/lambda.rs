@@ -1,4 +1,4 @@
-//! A function's run on Lambda behind API Gateway.
+//! Runs a function as Lambda does behind API Gateway.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use tracing::Instrument;
 use super::answers::message;
 use crate::functions::EndpointHandler;
 
-/// API Gateway's limit.
+/// API Gateway waits no longer for a function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs the function as Lambda would: a panic is its error alone, and it has so much time and no more.
