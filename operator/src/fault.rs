@@ -39,7 +39,10 @@ where
         Some(format!("{subject}: {code}: {message}"))
     });
     let account = DisplayErrorContext(&error).to_string();
-    one_line(&account, subject).or(words.map(Error::msg)).unwrap_or_else(|| error.into())
+    let known = one_line(&account, subject).or(words.map(Error::msg));
+    known.unwrap_or_else(|| {
+        Error::new(error).context(format!("{subject}: no answer; is the region or endpoint right?"))
+    })
 }
 
 /// An access to the metrics table, named `table`, that failed.
