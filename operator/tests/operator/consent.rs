@@ -1,10 +1,8 @@
 //! An erasure waits for a yes.
 
-use std::{process::Stdio, thread, time::Duration};
-
 use operator::commands::consent::ask;
 
-use crate::support::{Service, outcome, program, put_session, server};
+use crate::support::{outcome, program, put_session, server};
 
 #[test]
 fn only_yes_is_a_yes() {
@@ -51,6 +49,14 @@ async fn without_a_terminal_it_takes_an_argument() {
 #[cfg(unix)]
 #[test]
 fn an_interruption_is_told() {
+    use std::{
+        process::{Command, Stdio},
+        thread,
+        time::Duration,
+    };
+
+    use crate::support::Service;
+
     let service = Service::start(|body| {
         if body.contains("RequestItems") {
             thread::sleep(Duration::from_mins(1));
@@ -65,7 +71,7 @@ fn an_interruption_is_told() {
         thread::sleep(Duration::from_millis(10));
     }
     let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));

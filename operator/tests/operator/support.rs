@@ -25,6 +25,8 @@ pub fn program(arguments: &[&str]) -> Command {
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("HOME", "/nowhere"),
     ]);
+    // Windows has no sockets without it.
+    command.envs(std::env::var_os("SystemRoot").map(|folder| ("SystemRoot", folder)));
     command
 }
 
