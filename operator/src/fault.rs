@@ -1,6 +1,6 @@
 //! What stopped a call to AWS, in one line that says what to do. The SDK's own account fills a screen.
 
-use anyhow::{Error, anyhow};
+use anyhow::{Chain, Error, anyhow};
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use shared::metrics::MetricsError;
 
@@ -39,7 +39,17 @@ where
         Some(format!("{subject}: {code}: {message}"))
     });
     let account = DisplayErrorContext(&error).to_string();
-    one_line(&account, subject).or(words.map(Error::msg)).unwrap_or_else(|| error.into())
+    let known = one_line(&account, subject).or(words.map(Error::msg));
+    // Without an answer it is the innermost cause that tells which file, profile or program failed.
+    if let (Some(known), SdkError::DispatchFailure(_)) = (&known, &error) {
+        return anyhow!(
+            "{known} ({})",
+            Chain::new(&error).last().map(ToString::to_string).unwrap_or_default()
+        );
+    }
+    known.unwrap_or_else(|| {
+        Error::new(error).context(format!("{subject}: no answer; check region and endpoint"))
+    })
 }
 
 /// An access to the metrics table, named `table`, that failed.

@@ -30,6 +30,9 @@ pub(super) async fn ask_and_erase(deployment: &Deployment, sub: &str, out: &mut 
         "without a terminal nobody can be asked whether to erase: --yes erases without asking. Nothing was changed"
     );
     let (count, table, place) = (items.count().await?, items.table(), &deployment.place);
+    if count == 0 {
+        return told(Erased { deleted: 0, left: 0 }, out);
+    }
     let question = format!(
         "{count} items of the user {sub} in the table {table} ({place}) will be deleted. That cannot be undone."
     );
@@ -52,7 +55,10 @@ async fn delete(items: &UserItems, out: &mut impl Write) -> Result<()> {
     };
     bar.finish_and_clear();
     let so_far = || format!("{} items were deleted so far; run it again to go on", bar.position());
-    let Erased { deleted, left } = erased.with_context(so_far)?;
+    told(erased.with_context(so_far)?, out)
+}
+
+fn told(Erased { deleted, left }: Erased, out: &mut impl Write) -> Result<()> {
     writeln!(out, "{deleted} items deleted, {left} left")?;
     ensure!(
         left == 0,

@@ -14,7 +14,16 @@ use super::{
 /// Where AWS is, and who asks.
 pub(super) struct Aws {
     config: SdkConfig,
-    endpoint: Option<String>,
+    endpoint: Endpoint,
+}
+
+/// Where DynamoDB is, as far as the argument or its variable says.
+enum Endpoint {
+    At(String),
+    /// As the template has the variable: there, and empty.
+    Emptied,
+    /// Where the AWS configuration has it.
+    Usual,
 }
 
 /// The arguments that say where AWS is.
@@ -35,12 +44,7 @@ impl Aws {
         if let Some(region) = text(matches, "region") {
             loader = loader.region(Region::new(region.to_owned()));
         }
-        let endpoint = text(matches, "endpoint").map(str::to_owned);
-        let is_url = |url: &String| url.starts_with("http://") || url.starts_with("https://");
-        ensure!(
-            endpoint.as_ref().is_none_or(is_url),
-            Unusable("--endpoint must be a URL like http://127.0.0.1:8000".to_owned())
-        );
+        let endpoint = Endpoint::read(matches)?;
         let config = loader.load().await;
         ensure!(
             config.region().is_some(),
@@ -55,9 +59,12 @@ impl Aws {
     /// A client of DynamoDB.
     pub(super) fn dynamodb(&self) -> Client {
         let mut config = Builder::from(&self.config);
-        if let Some(endpoint) = &self.endpoint {
-            config = config.endpoint_url(endpoint);
-        }
+        match &self.endpoint {
+            Endpoint::At(url) => config.set_endpoint_url(Some(url.clone())),
+            // The SDK would take the empty text for a URL, and panic.
+            Endpoint::Emptied => config.set_endpoint_url(self.config.endpoint_url().map(str::to_owned)),
+            Endpoint::Usual => &mut config,
+        };
         Client::from_conf(config.build())
     }
 
@@ -73,9 +80,23 @@ impl Aws {
 
     /// Where DynamoDB is, for people.
     pub(super) fn place(&self) -> String {
-        match self.endpoint.as_deref().or(self.config.endpoint_url()) {
-            Some(url) => url.to_owned(),
-            None => format!("region {}", self.region()),
+        match (&self.endpoint, self.config.endpoint_url()) {
+            (Endpoint::At(url), _) => url.clone(),
+            (_, Some(url)) => url.to_owned(),
+            (_, None) => format!("region {}", self.region()),
+        }
+    }
+}
+
+impl Endpoint {
+    fn read(matches: &ArgMatches) -> Result<Self, Unusable> {
+        match text(matches, "endpoint") {
+            Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+                Ok(Self::At(url.to_owned()))
+            }
+            Some(_) => Err(Unusable("--endpoint must be a URL like http://127.0.0.1:8000".to_owned())),
+            None if matches.contains_id("endpoint") => Ok(Self::Emptied),
+            None => Ok(Self::Usual),
         }
     }
 }

@@ -44,3 +44,36 @@ async fn without_a_terminal_it_takes_an_argument() {
     let (_, _, err) = command(&["erase", "--yes", "a b"]);
     assert!(err.contains("is no user"), "{err}");
 }
+
+/// As Ctrl-C does, while a batch is on its way.
+#[cfg(unix)]
+#[test]
+fn an_interruption_is_told() {
+    use std::{
+        process::{Command, Stdio},
+        thread,
+        time::Duration,
+    };
+
+    use crate::support::Service;
+
+    let service = Service::start(|body| {
+        if body.contains("RequestItems") {
+            thread::sleep(Duration::from_mins(1));
+        }
+        let key = r#"{"pk":{"S":"USER#alice"},"sk":{"S":"SESSION#1"}}"#;
+        (200, format!(r#"{{"Items":[{key}],"Count":1,"ScannedCount":1}}"#))
+    });
+    let mut command = program(&["--sessions-table", "Sessions", "erase", "--yes", "alice"]);
+    command.args(["--endpoint", &service.url]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    while service.requests().len() < 2 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("error: 0 items were deleted so far; run it again to go on: interrupted"), "{err}");
+}

@@ -73,6 +73,16 @@ fn credentials_that_are_not_good_any_more_are_told() {
     assert!(told.ends_with("Sessions: ValidationException: The table is upside down."), "{told}");
 }
 
+/// The template declares the variable so, for functions.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_empty_is_none() {
+    let server = server().await;
+    let mut command = program(&["--sessions-table", "SessionsTable", "export", "alice"]);
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", "").env("AWS_ENDPOINT_URL", server.engine_url.as_str());
+    let (code, out, err) = outcome(&mut command);
+    assert_eq!((code, out.lines().count()), (0, 1), "{err}");
+}
+
 /// As `operator export … | head -0` does.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]

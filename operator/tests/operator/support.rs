@@ -25,6 +25,8 @@ pub fn program(arguments: &[&str]) -> Command {
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("HOME", "/nowhere"),
     ]);
+    // Windows has no sockets without it.
+    command.envs(std::env::var_os("SystemRoot").map(|folder| ("SystemRoot", folder)));
     command
 }
 
@@ -87,8 +89,8 @@ impl Service {
             for connection in listener.incoming() {
                 let mut connection = connection.unwrap();
                 let body = body_of(&connection);
+                seen.lock().unwrap().push(body.clone());
                 let (status, text) = answer(&body);
-                seen.lock().unwrap().push(body);
                 let length = text.len();
                 let head =
                     format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
