@@ -3,7 +3,7 @@
 use super::{
     changes::Change,
     error::SessionError,
-    rules::{Head, Pointer, Session},
+    rules::{Head, Pointer, Record},
     store::Write,
     visit::Visit,
 };
@@ -75,8 +75,8 @@ impl<'a> Walk<'a> {
 pub(super) struct Chain {
     /// The ids that there are records of, from the first on.
     pub(super) ids: Vec<SessionId>,
-    /// The session at its end; `None` if the user has no record of it.
-    pub(super) head: Option<Session>,
+    /// The record of the session at its end; `None` if the user has none of it.
+    pub(super) head: Option<Record>,
 }
 
 /// The chain of `start`. Changes nothing, not even the position of a walk that was too long.
@@ -86,10 +86,23 @@ pub(super) async fn read(visit: Visit<'_>, start: SessionId) -> Result<Chain, Se
     while let Some(record) = visit.app.store.get(visit.user, walk.at).await? {
         chain.ids.push(walk.at);
         let Some(pointer) = record.pointer() else {
-            chain.head = record.session().cloned();
+            chain.head = Some(record);
             break;
         };
         walk.step(pointer)?;
     }
     Ok(chain)
+}
+
+/// Whether `start` stands for the session `head`; a chain that is too long to tell does not.
+pub(super) async fn leads_to(
+    visit: Visit<'_>,
+    start: SessionId,
+    head: SessionId,
+) -> Result<bool, SessionError> {
+    match read(visit, start).await {
+        Ok(chain) => Ok(chain.ids.last() == Some(&head)),
+        Err(SessionError::ChainTooLong(_)) => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }

@@ -5,7 +5,7 @@ mod cors;
 mod event;
 mod lambda;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use anyhow::Result;
 use axum::{
@@ -15,9 +15,10 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{MethodFilter, on},
+    routing::any,
 };
 use shared::clock::Clock;
+use tower::ServiceExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -48,6 +49,9 @@ pub(crate) struct Gateway {
 }
 
 /// The API of these endpoints beside `provider`, the routes of the identity provider.
+///
+/// A route is chosen among those of the request's method, as API Gateway does: `GET /sessions/{id}` is no neighbour of
+/// `POST /sessions/end`.
 pub(crate) fn router(
     gateway: Gateway,
     endpoints: Vec<Endpoint>,
@@ -55,21 +59,29 @@ pub(crate) fn router(
     provider: Router,
 ) -> Result<Router> {
     let gateway = Arc::new(gateway);
-    let mut router = provider;
+    let mut by_method = HashMap::<Method, Router>::new();
     for endpoint in endpoints {
         let (gateway, endpoint) = (Arc::clone(&gateway), Arc::new(endpoint));
-        let method: Method = endpoint.route.method.parse()?;
-        let filter = MethodFilter::try_from(method)?;
         let path = endpoint.route.path.clone();
+        let routes = by_method.entry(endpoint.route.method.parse()?).or_default();
         let handle = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
             let (gateway, endpoint) = (Arc::clone(&gateway), Arc::clone(&endpoint));
             async move { gateway.answer(&endpoint, peer, request).await }
         };
-        router = router.route(&path, on(filter, handle));
+        *routes = std::mem::take(routes).fallback(not_found).route(&path, any(handle));
     }
-    Ok(router
+    let choose = move |request: Request| {
+        let routes = by_method.get(request.method()).cloned();
+        async move {
+            match routes {
+                Some(routes) => routes.oneshot(request).await.into_response(),
+                None => not_found().await.into_response(),
+            }
+        }
+    };
+    Ok(provider
         .method_not_allowed_fallback(not_found)
-        .fallback(not_found)
+        .fallback(choose)
         .layer(cors::layer(cors)?)
         .layer(middleware::from_fn(refuse_foreign_hosts)))
 }
@@ -77,10 +89,6 @@ pub(crate) fn router(
 impl Gateway {
     async fn answer(&self, endpoint: &Endpoint, peer: SocketAddr, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        // Axum lets HEAD in through GET; the gateway does not.
-        if parts.method.as_str() != endpoint.route.method {
-            return not_found().await.into_response();
-        }
         let claims = match &endpoint.route.authorizer {
             None => None,
             Some(_) => match self.authorizer.authorize(&parts.headers, &endpoint.route.scopes).await {
