@@ -92,6 +92,7 @@ def main():
     answer, _ = invoke("ListSessions", variables, session_id)
     rows = json.loads(answer["body"])
     assert answer["statusCode"] == 200 and [row["sessionId"] for row in rows if row["current"]] == [session_id], rows
+    expect("GetSession", 200, {"sessionId": session_id, "state": "live", "isActive": True}, session_id)
     expect("ContentEngaged", 200, {"contentEngaged": True, "sessionId": session_id}, session_id)
     expect("EndOtherSessions", 200, {"status": "success", "endedSessions": len(rows) - 1}, session_id)
     expect("EndSession", 200, {"message": "Session ended", "sessionId": session_id}, session_id)

@@ -20,6 +20,7 @@ const ALL: &[(&str, Make)] = &[
     ("daily-session-metrics", |parts| parts.endpoint(daily_session_metrics::handle)),
     ("end-other-sessions", |parts| parts.endpoint(end_other_sessions::handle)),
     ("end-session", |parts| parts.endpoint(end_session::handle)),
+    ("get-session", |parts| parts.endpoint(get_session::handle)),
     ("heartbeat", |parts| parts.endpoint(heartbeat::handle)),
     ("list-sessions", |parts| parts.endpoint(list_sessions::handle)),
     ("login", |parts| parts.endpoint(login::handle)),

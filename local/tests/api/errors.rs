@@ -9,7 +9,8 @@ async fn an_unknown_session_is_not_found() {
     let world = World::new().await;
     let alice = world.user("alice").await;
     let id = unknown_id();
-    for answer in [alice.end(&id).await, alice.engage(&id, true).await] {
+    let got = alice.call("GET", &format!("/user-sessions/{id}")).await;
+    for answer in [got, alice.end(&id).await, alice.engage(&id, true).await] {
         assert_eq!(
             answer.body,
             json!({ "status": "error", "code": "session_not_found", "message": "Session not found" })
@@ -89,6 +90,7 @@ async fn a_token_that_names_no_user_is_unauthorized_before_anything_else() {
         machine.call("POST", "/auth/login").await,
         machine.logout(&Value::Null).await,
         machine.call("GET", "/user-sessions").await,
+        machine.call("GET", "/user-sessions/garbage").await,
         machine.end("garbage").await,
         machine.end_others(Some("garbage")).await,
         machine.call_with("PATCH", "/user-sessions/garbage/content-engaged", &Value::Null).await,

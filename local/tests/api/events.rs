@@ -91,6 +91,7 @@ async fn the_events_tell_a_story() {
         "login",
         "heartbeat",
         "list-sessions",
+        "get-session",
         "content-engaged",
         "end-other-sessions",
         "end-session",
@@ -104,7 +105,7 @@ async fn the_events_tell_a_story() {
         story.push(json!({ "function": name, "status": status, "body": body }));
     }
     insta::assert_json_snapshot!(story, {
-        ".**.sessionId" => "[id]", ".**.startTime" => "[time]", ".**.expiresAt" => "[time]"
+        ".**.sessionId" => "[id]", ".**.startTime" => "[time]", ".**.lastActiveTime" => "[time]", ".**.expiresAt" => "[time]"
     });
 }
 

@@ -13,6 +13,7 @@ mod events;
 mod faults;
 mod frontend;
 mod gateway;
+mod get_session;
 mod metrics;
 mod model;
 mod permissions;

@@ -25,6 +25,7 @@ enum Step {
     Logout(usize),
     EndOthers(Option<usize>),
     List(usize),
+    Get(usize),
     /// Milliseconds.
     Wait(i64),
     /// The time to live deletes what is past its time.
@@ -52,7 +53,8 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
         2 => any_id.clone().prop_map(Step::End),
         1 => any_id.clone().prop_map(Step::Logout),
         1 => proptest::option::of(any_id.clone()).prop_map(Step::EndOthers),
-        2 => any_id.prop_map(Step::List),
+        2 => any_id.clone().prop_map(Step::List),
+        2 => any_id.prop_map(Step::Get),
         8 => wait.prop_map(Step::Wait),
         1 => Just(Step::Purge),
     ];
@@ -256,6 +258,31 @@ impl Player<'_> {
                 let expected: Vec<Value> =
                     live.map(|(_, id, engaged)| json!([id, engaged, id == head])).collect();
                 assert_eq!(rows, expected);
+            }
+            Step::Get(number) => {
+                let id = self.id(*number);
+                let (head, found) = self.model.walk(&id, now);
+                let answer = self.user.call("GET", &format!("/user-sessions/{id}")).await;
+                let state = match found {
+                    Found::Nothing => {
+                        answer.error(404, "session_not_found");
+                        return;
+                    }
+                    Found::Live => "live",
+                    Found::Expired => "expired",
+                    Found::Ended => "ended",
+                };
+                let body = answer.ok();
+                let engaged = *self.model.session(&head).1;
+                assert_eq!(
+                    json!([
+                        body["sessionId"],
+                        body["state"],
+                        body["contentEngaged"],
+                        body["requestedSessionId"]
+                    ]),
+                    json!([head, state, engaged, id])
+                );
             }
             Step::Wait(_) | Step::Purge => unreachable!("these are nobody's"),
         }

@@ -29,6 +29,7 @@ async fn use_everything(world: &World) {
     alice.renewal(&unknown_id()).await;
     // Reads along a chain, for a current session that is not live by this id.
     alice.list(Some(&one)).await;
+    alice.call("GET", &format!("/user-sessions/{one}")).await.ok();
     alice.engage(&one, true).await.ok();
     world.clock.advance(TIMEOUT + MS);
     alice.engage(&three, false).await.ok();

@@ -198,7 +198,7 @@ mod tests {
         };
         assert_eq!(Totals::default().summary(), zero);
         let of = |counts| Totals { counts, ..Totals::default() };
-        let negative = of(Counts { sessions: -1, engaged: -1, renewed: -1, duration_ms: -1 });
+        let negative = of(Counts::default() - Counts { sessions: 1, engaged: 1, renewed: 1, duration_ms: 1 });
         assert!(!negative.is_sound());
         assert_eq!(negative.made_sound().summary(), zero);
         let unsound = of(Counts { sessions: 1, engaged: 2, ..Counts::default() });

@@ -4,6 +4,7 @@
 
 mod end;
 mod engage;
+mod get;
 mod heartbeat;
 mod list;
 mod login;
@@ -11,6 +12,7 @@ mod login;
 pub use self::{
     end::{end, end_others},
     engage::engage,
+    get::{Found, Phase, get},
     heartbeat::{Heartbeat, heartbeat},
     list::{Listed, list},
     login::login,

@@ -1,0 +1,46 @@
+//! `GET /user-sessions/{sessionId}`: one session of the caller, live or over.
+
+use std::sync::Arc;
+
+use lambda_http::{Body, Request, Response};
+use serde::Serialize;
+use shared::{
+    clock::instant,
+    http::{ApiError, caller, input, reply, session_view::SessionView},
+    sessions::{
+        App,
+        operations::{self, Phase},
+    },
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reply {
+    #[serde(flatten)]
+    session: SessionView,
+    state: &'static str,
+    end_time: Option<String>,
+    renewed_from: Option<String>,
+    requested_session_id: String,
+}
+
+/// Shows the session that the id in the path stands for, which may be another one by now. `X-Session-ID` says which is
+/// the caller's own; one that names none is ignored. Reads only: it neither renews nor keeps alive.
+pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
+    let user = caller::user(&request)?;
+    let id = input::path_session_id(&request).map_err(ApiError::invalid_session_id("sessionId"))?;
+    let own = input::header_session_id(&request).and_then(Result::ok);
+    let found = operations::get(&app, &user, id, own).await?;
+    let (state, end_time) = match found.phase {
+        Phase::Live => ("live", None),
+        Phase::Expired { end_time } => ("expired", Some(end_time)),
+        Phase::Ended { end_time } => ("ended", Some(end_time)),
+    };
+    Ok(reply::json(&Reply {
+        state,
+        end_time: end_time.map(instant),
+        renewed_from: found.session.renewed_from.map(|from| from.to_string()),
+        requested_session_id: id.to_string(),
+        session: SessionView::new(found.session, found.expires_at, end_time.is_none(), found.current),
+    }))
+}

@@ -1,0 +1,70 @@
+//! One session, live or over.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    id::{SessionId, UserId},
+    sessions::{
+        app::App,
+        chain::{self, Chain},
+        error::SessionError,
+        rules::{Session, State},
+        standing::Standing,
+        visit::Visit,
+    },
+};
+
+/// A session as a look at it finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The session as it is stored.
+    pub session: Session,
+    /// When it expires without another heartbeat, or would have.
+    pub expires_at: DateTime<Utc>,
+    /// Whether it is over, and how.
+    pub phase: Phase,
+    /// Whether the caller's own id stands for it.
+    pub current: bool,
+}
+
+/// Whether a session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It does.
+    Live,
+    /// It has expired, and a heartbeat would renew it.
+    Expired {
+        /// Its last activity.
+        end_time: DateTime<Utc>,
+    },
+    /// It was ended, for good.
+    Ended {
+        /// When that was; never before its last activity.
+        end_time: DateTime<Utc>,
+    },
+}
+
+/// The session that `id` stands for; `current` is the id that the caller has stored. Reads only: it neither renews nor
+/// keeps alive.
+pub async fn get(
+    app: &App,
+    user: &UserId,
+    id: SessionId,
+    current: Option<SessionId>,
+) -> Result<Found, SessionError> {
+    let visit = Visit::new(app, user);
+    let Chain { ids, head } = chain::read(visit, id).await?;
+    let record = head.ok_or(SessionError::Unknown)?;
+    let standing = Standing::of(Some(&record), &visit.moment);
+    let session = record.into_session().ok_or(SessionError::Unknown)?;
+    let phase = match (standing, session.state) {
+        (Standing::Live(_), _) => Phase::Live,
+        (_, State::Ended { end_time }) => Phase::Ended { end_time },
+        _ => Phase::Expired { end_time: session.last_active_time },
+    };
+    let current = match current {
+        None => false,
+        Some(own) => ids.contains(&own) || chain::leads_to(visit, own, session.id).await?,
+    };
+    Ok(Found { expires_at: app.lifetimes().expiry(session.last_active_time), session, phase, current })
+}
