@@ -87,9 +87,9 @@ impl UserId {
     /// The first 16 hex digits of SHA-256(`sub`): tells users apart in a log without naming them.
     #[must_use]
     pub fn digest(&self) -> String {
-        let mut digits = format!("{:x}", Sha256::digest(&self.0));
-        digits.truncate(16);
-        digits
+        let digest = Sha256::digest(&self.0);
+        let first = digest.first_chunk::<8>().copied().unwrap_or_default();
+        format!("{:016x}", u64::from_be_bytes(first))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Days, weeks and months of the reporting time zone.
+//! Days, weeks and months of the reporting time zone. Half of this file are its tests, of days without a midnight and
+//! the like.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;

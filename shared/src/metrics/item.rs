@@ -12,15 +12,16 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::{
+    calendar::Range,
     counts::Counts,
     error::MetricsError,
     histogram::Histogram,
-    row::{Mark, Row, key},
+    row::{self, Mark, Row},
     sequence::SequenceNumber,
     sketch::Sketch,
     totals::Totals,
 };
-use crate::dynamodb::Attributes;
+use crate::dynamodb::{Attributes, Expression};
 
 /// The layout of a row: its attributes, the histogram's bounds, the sketch's size and hash, the number of lanes.
 const LAYOUT: u32 = 1;
@@ -65,9 +66,34 @@ struct MarkItem {
     moved: DateTime<Utc>,
 }
 
+/// The key of a row.
+pub(super) fn key(day: NaiveDate, lane: u8) -> Attributes {
+    let (pk, sk) = row::key(day, lane);
+    [("pk", pk), ("sk", sk)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
+}
+
+/// The key condition of all rows of the days of `part`, which are of one month.
+pub(super) fn days(part: Range) -> Expression {
+    let (month, _) = row::key(part.first, 0);
+    // Before and after all lanes.
+    let (first, last) = (format!("DAY#{}#", part.first), format!("DAY#{}#~", part.last));
+    Expression::new("pk = :month AND sk BETWEEN :first AND :last")
+        .value(":month", AttributeValue::S(month))
+        .value(":first", AttributeValue::S(first))
+        .value(":last", AttributeValue::S(last))
+}
+
+/// The condition that a row has this version still; version 0 is no row.
+pub(super) fn unchanged_since(version: u64) -> Expression {
+    if version == 0 {
+        return Expression::new("attribute_not_exists(pk)");
+    }
+    Expression::new("version = :before").value(":before", AttributeValue::N(version.to_string()))
+}
+
 /// The item of a row of `day`.
 pub(super) fn encode(day: NaiveDate, lane: u8, row: &Row, zone: Tz) -> Result<Attributes, MetricsError> {
-    let (pk, sk) = key(day, lane);
+    let (pk, sk) = row::key(day, lane);
     let mark = |(shard, mark): (&String, &Mark)| {
         (shard.clone(), MarkItem { sequence: mark.sequence.as_str().to_owned(), moved: mark.moved })
     };

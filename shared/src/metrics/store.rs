@@ -1,11 +1,9 @@
 //! The metrics table: reads of a range of days, and the conditional writes of rows.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::{
     Client,
     operation::put_item::PutItemError,
-    types::{AttributeValue, Put, TransactWriteItem},
+    types::{Put, TransactWriteItem},
 };
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -15,7 +13,7 @@ use super::{
     calendar::{Range, Span},
     error::MetricsError,
     item,
-    row::{LANES, Row, key},
+    row::{LANES, Row},
     rows::Rows,
     totals::Totals,
 };
@@ -47,10 +45,8 @@ impl MetricsStore {
 
     /// A row, read consistently; an empty one if there is none.
     pub async fn get(&self, day: NaiveDate, lane: u8) -> Result<Row, MetricsError> {
-        let (pk, sk) = key(day, lane);
-        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let get = get.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
-        let output = get.send().await.map_err(Fault::from_sdk)?;
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(item::key(day, lane)));
+        let output = get.consistent_read(true).send().await.map_err(Fault::from_sdk)?;
         output.item.map_or_else(|| Ok(Row::default()), |item| Ok(item::decode(item, self.zone)?.1))
     }
 
@@ -71,12 +67,12 @@ impl MetricsStore {
                 marks: row.marks.clone(),
                 as_of: row.as_of,
             };
-            let (condition, values) = unchanged_since(row.version);
+            let Expression { text, values } = item::unchanged_since(row.version);
             let put = Put::builder()
                 .table_name(&self.table)
                 .set_item(Some(item::encode(day, lane, &next, self.zone)?))
-                .condition_expression(condition)
-                .set_expression_attribute_values(values)
+                .condition_expression(text)
+                .set_expression_attribute_values((!values.is_empty()).then_some(values))
                 .build()
                 .map_err(Fault::from)?;
             writes.push(TransactWriteItem::builder().put(put).build());
@@ -86,10 +82,11 @@ impl MetricsStore {
 
     /// Writes a row over the version before it; false if the table has another version.
     pub(super) async fn put(&self, day: NaiveDate, lane: u8, row: &Row) -> Result<bool, MetricsError> {
-        let (condition, values) = unchanged_since(row.version - 1);
+        let Expression { text, values } = item::unchanged_since(row.version.saturating_sub(1));
         let item = item::encode(day, lane, row, self.zone)?;
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        let put = put.condition_expression(condition).set_expression_attribute_values(values);
+        let put = put.condition_expression(text);
+        let put = put.set_expression_attribute_values((!values.is_empty()).then_some(values));
         match put.send().await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
@@ -107,36 +104,23 @@ impl MetricsStore {
     }
 
     async fn read_month(&self, part: Range, columns: Columns) -> Result<Vec<(NaiveDate, Row)>, MetricsError> {
-        let (month, _) = key(part.first, 0);
-        // Before and after all lanes.
-        let (first, last) = (format!("DAY#{}#", part.first), format!("DAY#{}#~", part.last));
         let projection = match columns {
             Columns::All => item::projection(&[item::DURATIONS]),
             Columns::Figures => item::projection(&[]),
         };
+        let days = item::days(part);
         let pages = self
             .client
             .query()
             .table_name(&self.table)
-            .key_condition_expression("pk = :month AND sk BETWEEN :first AND :last")
+            .key_condition_expression(days.text)
+            .set_expression_attribute_values(Some(days.values))
             .set_expression_attribute_names(Expression::names(&[&projection]))
             .projection_expression(projection)
-            .expression_attribute_values(":month", AttributeValue::S(month))
-            .expression_attribute_values(":first", AttributeValue::S(first))
-            .expression_attribute_values(":last", AttributeValue::S(last))
             .into_paginator()
             .items()
             .send();
         let items: Vec<Attributes> = pages.collect::<Result<_, _>>().await.map_err(Fault::from_sdk)?;
         items.into_iter().map(|item| item::decode(item, self.zone)).collect()
     }
-}
-
-/// The condition that a row has this version still, with its values; version 0 is no row.
-fn unchanged_since(version: u64) -> (&'static str, Option<Attributes>) {
-    if version == 0 {
-        return ("attribute_not_exists(pk)", None);
-    }
-    let before = AttributeValue::N(version.to_string());
-    ("version = :before", Some(HashMap::from([(":before".to_owned(), before)])))
 }

@@ -1,4 +1,4 @@
-//! Record ⇄ item: the only place that knows the names of attributes, keys and states.
+//! Record ⇄ item: the only place that knows the names of attributes, keys and states, and so longer than most.
 
 use std::collections::HashMap;
 
