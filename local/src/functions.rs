@@ -1,5 +1,5 @@
 //! The functions, each made from its environment as on Lambda. This is the one list of them: a new one is a line of
-//! [`ALL`] and a line among this crate's dependencies.
+//! `ALL` and a line among this crate's dependencies.
 
 use std::sync::Arc;
 
