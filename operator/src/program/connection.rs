@@ -47,7 +47,7 @@ impl Aws {
         let endpoint = Endpoint::read(matches)?;
         let config = loader.load().await;
         ensure!(
-            config.region().is_some(),
+            config.region().is_some_and(|region| !region.as_ref().is_empty()),
             Unusable(
                 "no region: give --region or AWS_REGION, or name a profile that has one in AWS_PROFILE"
                     .to_owned()

@@ -20,9 +20,11 @@ fn refusing(code: &'static str, message: &'static str) -> Service {
 
 #[test]
 fn without_a_region_that_is_told() {
-    let (code, _, err) = outcome(program(&TABLE).env_remove("AWS_REGION"));
-    assert_eq!(code, 2);
-    assert!(err.contains("error: no region: give --region or AWS_REGION"), "{err}");
+    for command in [program(&TABLE).env_remove("AWS_REGION"), program(&TABLE).env("AWS_REGION", "")] {
+        let (code, _, err) = outcome(command);
+        assert_eq!(code, 2);
+        assert!(err.contains("error: no region: give --region or AWS_REGION"), "{err}");
+    }
 }
 
 #[test]
