@@ -42,10 +42,10 @@ where
     let known = one_line(&account, subject).or(words.map(Error::msg));
     // Without an answer it is the innermost cause that tells which file, profile or program failed.
     if let (Some(known), SdkError::DispatchFailure(_)) = (&known, &error) {
-        return anyhow!(
-            "{known} ({})",
-            Chain::new(&error).last().map(ToString::to_string).unwrap_or_default()
-        );
+        let cause = Chain::new(&error).last().map(ToString::to_string).unwrap_or_default();
+        // Where nothing was set up at all it is a list of all that could have been.
+        let has_list = cause.lines().count() > 1;
+        return if has_list { anyhow!("{known}") } else { anyhow!("{known} ({cause})") };
     }
     known.unwrap_or_else(|| {
         Error::new(error).context(format!("{subject}: no answer; check region and endpoint"))
