@@ -7,6 +7,7 @@
 mod authorizer;
 mod chains;
 mod costs;
+mod counters;
 mod errors;
 mod events;
 mod faults;
