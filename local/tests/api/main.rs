@@ -8,6 +8,7 @@ mod authorizer;
 mod chains;
 mod conditions;
 mod costs;
+mod counters;
 mod errors;
 mod events;
 mod faults;

@@ -1,9 +1,12 @@
-//! What the functions count of themselves, and the line that CloudWatch makes metrics of. A test binary of its own: a
-//! process has one set of counters.
+//! What the functions count of themselves, and the line that CloudWatch makes metrics of.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    env,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use chrono::DateTime;
@@ -12,8 +15,29 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use shared::{clock::Clock, counters::Counters};
 
-#[tokio::test]
-async fn each_event_in_a_sessions_life_is_counted_once() {
+use crate::support::{Need, lacks};
+
+/// Set in the process that counts.
+const COUNTS: &str = "TEST_COUNTS";
+
+/// A process has one set of counters, and other tests run in this one: the test is run once more, in a process alone.
+#[test]
+fn each_event_in_a_sessions_life_is_counted_once() {
+    if lacks(&[Need::MovedClock, Need::LocalServer]) {
+        return;
+    }
+    if env::var_os(COUNTS).is_some() {
+        tokio::runtime::Runtime::new().unwrap().block_on(count_each_event());
+        return;
+    }
+    let mut alone = Command::new(env::current_exe().unwrap());
+    alone.args(["--exact", "counters::each_event_in_a_sessions_life_is_counted_once"]).env(COUNTS, "1");
+    let output = alone.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+async fn count_each_event() {
     let counters = Counters::start().unwrap();
     let now = Arc::new(AtomicI64::new(4_103_697_600_000));
     let time = Arc::clone(&now);
