@@ -68,6 +68,29 @@ async fn every_setting_of_the_functions_is_in_the_readme() {
     }
 }
 
+/// Each file and folder, by its name with its ending or, within a room, without.
+#[test]
+fn the_code_map_names_what_is_there() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let check = |folder: &str| {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap();
+            let whole = path.file_name().unwrap().to_str().unwrap();
+            let names = [format!("`{stem}`"), format!("`{whole}`"), format!("`{stem}/`")];
+            let is_handed_on = ["mod", "lib", "snapshots"].contains(&stem);
+            assert!(is_handed_on || names.iter().any(|name| map.contains(name)), "{}", path.display());
+        }
+    };
+    let rooms = ["", "/http", "/metrics", "/sessions", "/dynamodb"].map(|room| format!("shared/src{room}"));
+    for folder in rooms.iter().map(String::as_str).chain(["operator/src", "local/src"]) {
+        check(folder);
+    }
+}
+
 /// What the function of that name answers to an event.
 async fn run(world: &World, name: &str, event: &Value) -> (u16, Value) {
     match world.handler(name) {
