@@ -93,16 +93,3 @@ pub(super) async fn read(visit: Visit<'_>, start: SessionId) -> Result<Chain, Se
     }
     Ok(chain)
 }
-
-/// Whether `start` stands for the session `head`; a chain that is too long to tell does not.
-pub(super) async fn leads_to(
-    visit: Visit<'_>,
-    start: SessionId,
-    head: SessionId,
-) -> Result<bool, SessionError> {
-    match read(visit, start).await {
-        Ok(chain) => Ok(chain.ids.last() == Some(&head)),
-        Err(SessionError::ChainTooLong(_)) => Ok(false),
-        Err(fault) => Err(fault),
-    }
-}

@@ -172,15 +172,6 @@ impl Record {
         }
     }
 
-    /// The same, taken out of the record.
-    #[must_use]
-    pub fn into_session(self) -> Option<Session> {
-        match self.body {
-            Body::Session(session) => Some(session),
-            Body::Tombstone { .. } => None,
-        }
-    }
-
     /// The way to the session that the id stands for, if that is another one.
     #[must_use]
     pub fn pointer(&self) -> Option<Pointer> {

@@ -56,7 +56,7 @@ pub async fn get(
     let Chain { ids, head } = chain::read(visit, id).await?;
     let record = head.ok_or(SessionError::Unknown)?;
     let standing = Standing::of(Some(&record), &visit.moment);
-    let session = record.into_session().ok_or(SessionError::Unknown)?;
+    let session = record.session().cloned().ok_or(SessionError::Unknown)?;
     let phase = match (standing, session.state) {
         (Standing::Live(_), _) => Phase::Live,
         (_, State::Ended { end_time }) => Phase::Ended { end_time },
@@ -64,7 +64,16 @@ pub async fn get(
     };
     let current = match current {
         None => false,
-        Some(own) => ids.contains(&own) || chain::leads_to(visit, own, session.id).await?,
+        Some(own) => ids.contains(&own) || leads_to(visit, own, session.id).await?,
     };
     Ok(Found { expires_at: app.lifetimes().expiry(session.last_active_time), session, phase, current })
+}
+
+/// Whether `start` stands for the session `head`; a chain that is too long to tell does not.
+async fn leads_to(visit: Visit<'_>, start: SessionId, head: SessionId) -> Result<bool, SessionError> {
+    match chain::read(visit, start).await {
+        Ok(chain) => Ok(chain.ids.last() == Some(&head)),
+        Err(SessionError::ChainTooLong(_)) => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
