@@ -1,4 +1,4 @@
-//! The whole API on one machine, in one process: a gateway that reads `template.yaml`, an embedded DynamoDB and a
+//! The whole API on one machine, in one process: a gateway that goes by `template.yaml`, an embedded DynamoDB and a
 //! development identity provider around the very handlers that Lambda runs. Never deployed.
 //!
 //! Imports run downward: `server` knows all others, `engine` knows `template` and `host`, and the rest none of them.

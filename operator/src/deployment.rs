@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use aws_sdk_dynamodb::Client;
-use shared::{
-    clock::Clock,
-    settings::{Environment, SettingsError},
-};
+use shared::{clock::Clock, settings::Environment};
 
 use crate::{recount::Recount, user::UserItems};
 
@@ -27,9 +24,12 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Its sessions and its metrics now.
-    pub fn recount(&self) -> Result<Recount, SettingsError> {
-        self.read(|environment| Recount::new(environment, self.client.clone(), &self.clock))
+    /// Its sessions and its metrics now. One table for both is an error.
+    pub fn recount(&self) -> Result<Recount> {
+        let recount = self.read(|environment| Recount::new(environment, self.client.clone(), &self.clock))?;
+        let tables = ["SESSIONS_TABLE", "METRICS_TABLE"].map(|name| self.settings.get(name));
+        ensure!(tables[0] != tables[1], "the sessions and the metrics are in two tables, not in one");
+        Ok(recount)
     }
 
     /// The items of the user with this `sub`.

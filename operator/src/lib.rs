@@ -2,8 +2,8 @@
 //! what is stored of a user ([`user`]).
 //!
 //! They need a client of the deployment's DynamoDB and a few of its settings ([`Deployment`]), and no template: the
-//! program `operator` gets those from its command line (the module `program`, behind the feature `stack`), the local server from what it serves. Both take
-//! the same [`Command`].
+//! program `operator` gets those from its command line (the module `program`, behind the feature `stack`), the local
+//! server from what it serves. Both take the same [`Command`].
 
 pub mod commands;
 mod deployment;

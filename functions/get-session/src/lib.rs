@@ -31,16 +31,13 @@ pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, A
     let id = input::path_session_id(&request).map_err(ApiError::invalid_session_id("sessionId"))?;
     let own = input::header_session_id(&request).and_then(Result::ok);
     let found = operations::get(&app, &user, id, own).await?;
-    let (state, end_time) = match found.phase {
-        Phase::Live => ("live", None),
-        Phase::Expired { end_time } => ("expired", Some(end_time)),
-        Phase::Ended { end_time } => ("ended", Some(end_time)),
+    let renewed_from = found.shown.session.renewed_from.map(|from| from.to_string());
+    let shown = SessionView::from(found.shown);
+    let (state, end_time, session) = match found.phase {
+        Phase::Live => ("live", None, shown),
+        Phase::Expired { end_time } => ("expired", Some(instant(end_time)), shown.over()),
+        Phase::Ended { end_time } => ("ended", Some(instant(end_time)), shown.over()),
     };
-    Ok(reply::json(&Reply {
-        state,
-        end_time: end_time.map(instant),
-        renewed_from: found.session.renewed_from.map(|from| from.to_string()),
-        requested_session_id: id.to_string(),
-        session: SessionView::new(found.session, found.expires_at, end_time.is_none(), found.current),
-    }))
+    let requested_session_id = id.to_string();
+    Ok(reply::json(&Reply { session, state, end_time, renewed_from, requested_session_id }))
 }

@@ -5,17 +5,14 @@ use std::sync::Arc;
 use lambda_http::{Body, Request, Response};
 use shared::{
     http::{ApiError, caller, input, reply, session_view::SessionView},
-    sessions::{
-        App,
-        operations::{self, Listed},
-    },
+    sessions::{App, operations},
 };
 
 /// Lists at most 1,000 sessions. `X-Session-ID` says which is the caller's own; one that names none is ignored.
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
     let current = input::header_session_id(&request).and_then(Result::ok);
-    let view = |Listed { session, expires_at, current }| SessionView::new(session, expires_at, true, current);
-    let rows: Vec<_> = operations::list(&app, &user, current).await?.into_iter().map(view).collect();
+    let listed = operations::list(&app, &user, current).await?;
+    let rows: Vec<SessionView> = listed.into_iter().map(SessionView::from).collect();
     Ok(reply::json(&rows))
 }

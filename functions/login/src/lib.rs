@@ -32,7 +32,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, A
     let body = Started {
         session_id: session.id.to_string(),
         start_time: instant(session.start_time),
-        expires_at: instant(app.lifetimes().expiry(session.last_active_time)),
+        expires_at: instant(app.lifetimes().expiry(&session)),
     };
     Ok(reply::json(&Reply { status: "success", message: "Session started", body }))
 }

@@ -1,7 +1,7 @@
 //! The rules on what a write demands and does have two readings, and both are the same: what a condition says of a
 //! record and what a change makes of it is what the engine does, with every kind of record at every border.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -85,6 +85,28 @@ fn changes(moment: Moment) -> Vec<Change> {
     ]
 }
 
+/// Which kind of change it is. A new kind does not compile here: it belongs into the list above, too.
+fn kind(change: &Change) -> usize {
+    match change {
+        Change::Touch(_) => 0,
+        Change::Renew { .. } => 1,
+        Change::Point { .. } => 2,
+        Change::End(_) => 3,
+        Change::EndAsOfLastActivity(_) => 4,
+        Change::Engage { .. } => 5,
+    }
+}
+
+#[test]
+fn every_kind_of_change_is_tried() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let lifetimes = Lifetimes { timeout: TimeDelta::hours(1), retention: TimeDelta::days(90) };
+    let kinds: BTreeSet<usize> = changes(lifetimes.at(at(0))).iter().map(kind).collect();
+    assert_eq!(kinds, (0..6).collect());
+}
+
 /// A table, and a user who is nobody else's.
 struct Table<'a> {
     world: &'a World,
@@ -125,6 +147,17 @@ impl Table<'_> {
         self.with(id, record.as_ref()).await;
         let session = |at: Moment| Session::start(SessionId::new(at.now()), ClientInfo::default(), &at);
         let (successor, other) = (session(*moment), session(*moment));
+        // A login's put, under the very id.
+        if record.is_some() {
+            let put = Session { id, ..session(*moment) };
+            let refused = self.store.start(&self.user, &put, moment).await.unwrap();
+            assert_eq!(refused, Write::Refused(record.clone()), "a login in the place of {record:?}");
+        }
+        // A successor whose id is taken.
+        let taken = session(*moment);
+        assert_eq!(self.store.start(&self.user, &taken, moment).await.unwrap(), Write::Done);
+        let renewed = self.store.renew(&self.user, id, &taken, moment).await.unwrap();
+        assert_eq!(renewed, Transaction::Refused, "a taken id in the place of {record:?}");
         let renewed = self.store.renew(&self.user, id, &successor, moment).await.unwrap();
         let expired = Condition::Expired(*moment).holds(record.as_ref());
         assert_eq!(renewed == Transaction::Done, expired, "a renewal of {record:?}");

@@ -42,7 +42,9 @@ pub(super) async fn ask_and_erase(deployment: &Deployment, sub: &str, out: &mut 
 
 /// Erases a user without a question.
 pub(super) async fn erase(deployment: &Deployment, sub: &str, out: &mut impl Write) -> Result<()> {
-    delete(&deployment.items_of(sub)?, out).await
+    let items = deployment.items_of(sub)?;
+    eprintln!("erasing from the table {} ({})", items.table(), deployment.place);
+    delete(&items, out).await
 }
 
 async fn delete(items: &UserItems, out: &mut impl Write) -> Result<()> {

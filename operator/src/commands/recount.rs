@@ -26,7 +26,7 @@ Fails where days differ.";
 /// Counts and compares. Days that differ are an error.
 pub(super) async fn compare(deployment: &Deployment, out: &mut impl Write) -> Result<()> {
     let recount = deployment.recount()?;
-    writeln!(out, "{}", recount.settings())?;
+    writeln!(out, "{} ({})", recount.settings(), deployment.place)?;
     let bar = spinner("read")?;
     let compared = recount.compare(|items| bar.inc(items)).await;
     bar.finish_and_clear();
@@ -60,7 +60,7 @@ pub(super) async fn repair(
     out: &mut impl Write,
 ) -> Result<()> {
     let recount = deployment.recount()?;
-    writeln!(out, "{}", recount.settings())?;
+    writeln!(out, "{} ({})", recount.settings(), deployment.place)?;
     let bar = spinner("read")?;
     let repaired = recount.repair(day, fewer, |items| bar.inc(items)).await;
     bar.finish_and_clear();

@@ -28,11 +28,16 @@ struct Choice {
 }
 
 impl Chosen {
-    /// Those that the command line or the environment gives.
-    pub(super) fn given(matches: &ArgMatches, needed: &'static [Setting]) -> Self {
+    /// Those that the command line gives, or else the environment. Who names a stack means that one: what a shell still
+    /// has in its variables of another is then left alone.
+    pub(super) fn given(matches: &ArgMatches, needed: &'static [Setting], stack: Option<&str>) -> Self {
         let given = |setting: &Setting| {
             let value = text(matches, setting.argument)?.to_owned();
-            let origin = if is_from_variable(matches, setting.argument) {
+            let is_variable = is_from_variable(matches, setting.argument);
+            if is_variable && stack.is_some() {
+                return None;
+            }
+            let origin = if is_variable {
                 format!("the environment variable {}", setting.variable)
             } else {
                 format!("--{}", setting.argument)
@@ -50,12 +55,12 @@ impl Chosen {
     /// Takes what is missing from the outputs of `stack`. One that is not there, or is empty, is an error.
     pub(super) fn complete(&mut self, stack: &str, outputs: &HashMap<String, String>) -> Result<()> {
         for (setting, choice) in self.0.iter_mut().filter(|(_, choice)| choice.is_none()) {
-            let Setting { argument, variable, output, .. } = setting;
+            let Setting { argument, output, .. } = setting;
             let value = outputs.get(*output).filter(|value| !value.is_empty());
             let value = value.ok_or_else(|| {
                 Unusable(format!(
                     "the stack {stack} has no output {output}: its template is older than this, or another one. Deploy \
-                     it again, or give --{argument} or {variable}"
+                     it again, or give --{argument}"
                 ))
             })?;
             let origin = format!("the output {output} of the stack {stack}");
@@ -73,7 +78,7 @@ impl Chosen {
             return Ok(());
         }
         let names = names.join(", ");
-        Err(Unusable(format!("missing: {names}. --stack NAME takes what is missing from a stack's outputs")))
+        Err(Unusable(format!("missing: {names}. --stack NAME takes all from a stack's outputs")))
     }
 
     /// Says on standard error what each is, and where it is from.

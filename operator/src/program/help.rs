@@ -15,7 +15,7 @@ Commands for those who run a deployment of User Sessions: count its sessions and
 is stored of a user.
 
 They work on the deployment's DynamoDB tables with your credentials, and know no template. Each setting comes from its \
-argument, else from its environment variable, else from an output of the stack that --stack names; standard error says \
+argument, else from an output of the stack that --stack names, or without one from its environment variable; standard error says \
 which was taken from where. Nothing that changes a result has a default: what is missing is an error. export and erase \
 need the sessions table alone. recount needs all five settings, and they must be the deployment's: another retention or \
 time zone makes another count.";

@@ -10,7 +10,7 @@ mod stack;
 use std::{ffi::OsString, io, process::ExitCode};
 
 use anyhow::Result;
-use clap::{ArgMatches, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches, error::ErrorKind};
 use shared::{clock::Clock, logging, settings::SettingsError};
 
 use self::{
@@ -24,6 +24,11 @@ use crate::{Command, Deployment, patient};
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let matches = match help::program().try_get_matches_from(arguments) {
         Ok(matches) => matches,
+        // A region in the environment counts as an argument, so clap does not see that there are none.
+        Err(told) if told.kind() == ErrorKind::MissingSubcommand => {
+            let _ = help::program().print_help();
+            return ExitCode::from(2);
+        }
         Err(told) => {
             // Where nobody reads, nobody misses it.
             let _ = told.print();
@@ -43,13 +48,13 @@ async fn attempt(matches: &ArgMatches) -> Result<()> {
     logging::start(logging::Format::Text, [env!("CARGO_CRATE_NAME")])
         .map_err(|error| Unusable(error.to_string()))?;
     let command = Command::from_arg_matches(matches)?;
-    let mut chosen = Chosen::given(matches, Setting::needed_by(&command));
-    let stack = text(matches, "stack").filter(|_| !chosen.is_complete());
+    let stack = text(matches, "stack");
+    let mut chosen = Chosen::given(matches, Setting::needed_by(&command), stack);
     if stack.is_none() {
         chosen.check_complete()?;
     }
     let aws = Aws::load(matches).await?;
-    if let Some(name) = stack {
+    if let Some(name) = stack.filter(|_| !chosen.is_complete()) {
         chosen.complete(name, &stack::outputs(name, &aws).await?)?;
     }
     chosen.tell();

@@ -70,11 +70,13 @@ impl Recount {
     pub fn settings(&self) -> String {
         let lifetimes = &self.sessions.lifetimes;
         format!(
-            "SESSION_TIMEOUT_SECONDS={} SESSION_RETENTION_DAYS={} REPORTING_TIME_ZONE={} SESSIONS_TABLE={}",
+            "SESSION_TIMEOUT_SECONDS={} SESSION_RETENTION_DAYS={} REPORTING_TIME_ZONE={} SESSIONS_TABLE={} \
+             METRICS_TABLE={}",
             lifetimes.timeout.num_seconds(),
             lifetimes.retention.num_days(),
             self.metrics.zone.name(),
-            self.sessions.sessions_table
+            self.sessions.sessions_table,
+            self.metrics.metrics_table
         )
     }
 
@@ -92,7 +94,7 @@ impl Recount {
     /// A day on which sessions are live may differ for the moment that a change is on its way.
     pub async fn compare(&self, progress: impl Fn(u64)) -> Result<Comparison> {
         let range = self.within_retention();
-        let Counted { days: counted, skipped } = self.scan().count(&progress).await?;
+        let Counted { days: counted, skipped, .. } = self.scan().count(&progress).await?;
         let mut differences = Vec::new();
         let rows = self.store.read(range, Columns::All).await;
         let rows = rows.map_err(|error| fault::of_metrics(error, &self.metrics.metrics_table))?;

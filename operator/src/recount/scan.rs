@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -33,6 +33,8 @@ pub(super) struct Counted {
     pub(super) days: BTreeMap<NaiveDate, Day>,
     /// Items that nothing can be made of.
     pub(super) skipped: u64,
+    /// All others.
+    known: u64,
 }
 
 /// What the sessions of a day add up to, and when one of them was last active.
@@ -43,18 +45,24 @@ pub(super) struct Day {
 }
 
 impl Scan<'_> {
-    /// Counts every session. `progress` is told of each page's items.
+    /// Counts every session. A table that has none of this service's items, but others, is an error. `progress` is told of each page's items.
     pub(super) async fn count(&self, progress: &impl Fn(u64)) -> Result<Counted> {
         let segments = (0..SEGMENTS).map(|segment| self.count_segment(segment, progress));
         let mut all = Counted::default();
         for segment in try_join_all(segments).await? {
             all.skipped += segment.skipped;
+            all.known += segment.known;
             for (day, part) in segment.days {
                 let sum = all.days.entry(day).or_default();
                 sum.totals.merge(&part.totals);
                 sum.last_active = sum.last_active.max(part.last_active);
             }
         }
+        let Self { table, .. } = self;
+        ensure!(
+            all.skipped == 0 || all.known > 0,
+            "the table {table} has items and none of this service: is it a deployment's sessions table?"
+        );
         Ok(all)
     }
 
@@ -89,6 +97,7 @@ impl Counted {
                 return;
             }
         };
+        self.known += 1;
         let Some(session) = record.session() else { return };
         let day = self.days.entry(day_of_session(session, zone)).or_default();
         day.totals.add(&user, &Contribution::of(session));

@@ -108,3 +108,38 @@ fn the_docs_and_the_template_have_every_setting() {
     assert!(rows.iter().all(|row| help.contains(&format!("{} <", row[1]))), "{help}");
     assert_eq!(rows.len(), SETTINGS.len() + 2, "region and endpoint");
 }
+
+/// The tables of a deployment in the place of each other, or one in the place of both.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_cannot_be_right_are_refused() {
+    let server = server().await;
+    let run = |sessions: &str, metrics: &str, more: &[&str]| {
+        let mut command = program(&["recount", "--endpoint", server.engine_url.as_str()]);
+        command.envs(SETTINGS.map(|(_, variable, value)| (variable, value)));
+        outcome(command.args(["--sessions-table", sessions, "--metrics-table", metrics]).args(more))
+    };
+    let (code, _, err) = run("SessionsTable", "SessionsTable", &[]);
+    assert!(code == 1 && err.contains("are in two tables, not in one"), "{code} {err}");
+    // The metrics follow the server's one session.
+    for _ in 0..200 {
+        let (code, out, err) = run("MetricsTable", "SessionsTable", &[]);
+        if !out.contains("agree") {
+            assert_eq!(code, 1);
+            assert!(err.contains("the table MetricsTable has items and none of this service"), "{out} {err}");
+            let repair = ["--repair", "--day", "2026-01-31"];
+            let (code, _, err) = run("MetricsTable", "SessionsTable", &repair);
+            assert!(code == 1 && !err.contains("is now as"), "{err}");
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("the metrics did not follow");
+}
+
+/// Not to be told of an option that nobody gave, because a region is in the environment.
+#[test]
+fn without_a_command_there_is_help() {
+    let (code, out, err) = outcome(program(&[]).env("AWS_REGION", "us-east-1"));
+    assert_eq!(code, 2);
+    assert!(format!("{out}{err}").contains("Usage: operator [OPTIONS] <COMMAND>"), "{out} {err}");
+}

@@ -44,19 +44,19 @@ async fn one_call_gives_what_is_not_given_otherwise() {
     let server = server().await;
     let service = cloudformation(&OUTPUTS);
     let mut command = program(&["--stack", "user-sessions", "recount", "--retention-days", "60"]);
-    command.env("AWS_ENDPOINT_URL_CLOUDFORMATION", &service.url).env("SESSION_TIMEOUT_SECONDS", "1800");
+    command.env("AWS_ENDPOINT_URL_CLOUDFORMATION", &service.url).env("SESSIONS_TABLE", "Another");
     let (code, out, err) = outcome(command.env("AWS_ENDPOINT_URL_DYNAMODB", server.engine_url.as_str()));
     assert!(
         out.starts_with(
-            "SESSION_TIMEOUT_SECONDS=1800 SESSION_RETENTION_DAYS=60 REPORTING_TIME_ZONE=UTC \
-             SESSIONS_TABLE=SessionsTable\n"
+            "SESSION_TIMEOUT_SECONDS=3600 SESSION_RETENTION_DAYS=60 REPORTING_TIME_ZONE=UTC \
+             SESSIONS_TABLE=SessionsTable METRICS_TABLE=MetricsTable (http://127.0.0.1:"
         ),
         "{code} {out} {err}"
     );
     for line in [
         "SESSIONS_TABLE=SessionsTable from the output SessionsTableName of the stack user-sessions",
         "METRICS_TABLE=MetricsTable from the output MetricsTableName of the stack user-sessions",
-        "SESSION_TIMEOUT_SECONDS=1800 from the environment variable SESSION_TIMEOUT_SECONDS",
+        "SESSION_TIMEOUT_SECONDS=3600 from the output TimeoutSeconds of the stack user-sessions",
         "SESSION_RETENTION_DAYS=60 from --retention-days",
         "REPORTING_TIME_ZONE=UTC from the output TimeZone of the stack user-sessions",
     ] {

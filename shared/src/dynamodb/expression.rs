@@ -40,7 +40,7 @@ impl Expression {
 
     /// The names behind each `#x` of these texts; `None` without one, because DynamoDB refuses an empty map.
     pub(crate) fn names(texts: &[&str]) -> Option<HashMap<String, String>> {
-        let is_name = |character: char| character.is_ascii_alphanumeric();
+        let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
         let names = texts.iter().flat_map(|text| text.split('#').skip(1));
         let names: HashMap<String, String> = names
             .map(|rest| rest.split(|character| !is_name(character)).next().unwrap_or_default())

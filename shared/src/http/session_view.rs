@@ -1,10 +1,9 @@
 //! A session as answers show it.
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::device::Device;
-use crate::{clock::instant, sessions::rules::Session};
+use crate::{clock::instant, sessions::operations::Listed};
 
 /// What the list has of each session. Instants are RFC 3339; `null` is what is not known.
 #[derive(Debug, Serialize)]
@@ -23,15 +22,21 @@ pub struct SessionView {
 }
 
 impl SessionView {
-    /// A session that is live, or (`is_active` false) over. `current` is whether the caller's own id stands for it.
+    /// The same of a session that is over.
     #[must_use]
-    pub fn new(session: Session, expires_at: DateTime<Utc>, is_active: bool, current: bool) -> Self {
+    pub fn over(self) -> Self {
+        Self { is_active: false, ..self }
+    }
+}
+
+impl From<Listed> for SessionView {
+    fn from(Listed { session, expires_at, current }: Listed) -> Self {
         Self {
             session_id: session.id.to_string(),
             start_time: instant(session.start_time),
             last_active_time: instant(session.last_active_time),
             expires_at: instant(expires_at),
-            is_active,
+            is_active: true,
             content_engaged: session.content_engaged,
             device: Device::of(session.client.user_agent.as_deref()),
             ip_address: session.client.ip_address,

@@ -9,18 +9,19 @@ use serde_json::{Map, Value};
 /// Sums over sessions. Signed, because a sum may be one of several that are meant only together.
 ///
 /// A new count is a field here (and in [`Counts::of_some`], if it says how many of the sessions), a line in
-/// [`Contribution::of`](super::contribution::Contribution::of), and a line in the answer that shows it. A row that was
-/// written before there was the count has 0 of it.
+/// [`Contribution::of`](super::contribution::Contribution::of), and a line in the answer that shows it. It takes a
+/// `#[serde(default)]`: a row that was written before there was the count has 0 of it. One that lacks another is damaged.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Add, AddAssign, Sub, SubAssign, Sum, Serialize, Deserialize,
 )]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// All sessions.
     pub sessions: i64,
     /// Those whose user engaged with the content.
     pub engaged: i64,
     /// Those that were started by a renewal.
+    #[serde(default)]
     pub renewed: i64,
     /// The duration of all together, in milliseconds.
     pub duration_ms: i64,

@@ -154,3 +154,37 @@ fn text(item: &Attributes, name: &str) -> String {
         _ => "none".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Attributes {
+        encode(NaiveDate::default(), 0, &Row::default(), Tz::UTC).unwrap()
+    }
+
+    #[test]
+    fn a_row_without_a_later_count_has_none_of_it() {
+        let mut item = row();
+        item.remove("renewed").unwrap();
+        assert_eq!(decode(item, Tz::UTC).unwrap().1.totals.counts, Counts::default());
+    }
+
+    #[test]
+    fn a_row_without_a_part_is_malformed() {
+        for name in ["sessions", "engaged", "durationMs", "users", "version"] {
+            let mut item = row();
+            item.remove(name).unwrap();
+            let refusal = decode(item, Tz::UTC).unwrap_err().to_string();
+            assert!(refusal.contains("is malformed: ") && refusal.contains(name), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_reader_asks_for_every_count() {
+        let projection = projection(&[DURATIONS]);
+        for name in ["#sessions", "#engaged", "#renewed", "#durationMs", "#durations", "#zone"] {
+            assert!(projection.split(", ").any(|part| part == name), "{projection}");
+        }
+    }
+}

@@ -4,8 +4,8 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    item::{self, StateName},
-    rules::{Moment, Record, State},
+    item::{self, LAST_ACTIVE_TIME, STATE, StateName, milliseconds},
+    rules::{Lifetimes, Moment, Record, Session, State},
 };
 use crate::{dynamodb::Expression, id::SessionId};
 
@@ -32,7 +32,15 @@ pub enum Condition {
     Either(Box<[Self; 2]>),
 }
 
-/// How the last activity of a session lies to a time.
+/// A rule on the last activity of what is stored as active: how it lies to a border.
+struct Rule(Comparison, Border);
+
+// These alone say what live and expired are.
+const LIVE: Rule = Rule(Comparison::AtOrAfter, Border::Cut);
+const EXPIRED: Rule = Rule(Comparison::Before, Border::Cut);
+const BEHIND: Rule = Rule(Comparison::Before, Border::Now);
+const AHEAD: Rule = Rule(Comparison::After, Border::Now);
+
 #[derive(Clone, Copy)]
 enum Comparison {
     Before,
@@ -40,26 +48,49 @@ enum Comparison {
     After,
 }
 
-impl Comparison {
-    fn sign(self) -> &'static str {
-        match self {
-            Self::Before => "<",
-            Self::AtOrAfter => ">=",
-            Self::After => ">",
-        }
+#[derive(Clone, Copy)]
+enum Border {
+    Cut,
+    Now,
+}
+
+impl Rule {
+    fn holds(&self, record: Option<&Record>, moment: &Moment) -> bool {
+        let session = record.and_then(Record::session).filter(|session| session.state == State::Active);
+        session.is_some_and(|session| {
+            let (last_activity, border) = (session.last_active_time, self.1.of(moment));
+            match self.0 {
+                Comparison::Before => last_activity < border,
+                Comparison::AtOrAfter => last_activity >= border,
+                Comparison::After => last_activity > border,
+            }
+        })
     }
 
-    fn holds(self, last_activity: DateTime<Utc>, time: DateTime<Utc>) -> bool {
-        match self {
-            Self::Before => last_activity < time,
-            Self::AtOrAfter => last_activity >= time,
-            Self::After => last_activity > time,
-        }
+    fn expression(&self, moment: &Moment) -> Expression {
+        let sign = match self.0 {
+            Comparison::Before => "<",
+            Comparison::AtOrAfter => ">=",
+            Comparison::After => ">",
+        };
+        let border = match self.1 {
+            Border::Cut => ":cut",
+            Border::Now => ":now",
+        };
+        Expression::new(format!("{STATE} = :active AND {LAST_ACTIVE_TIME} {sign} {border}"))
+            .value(":active", StateName::Active)
+            .value(border, milliseconds(self.1.of(moment)))
     }
 }
 
-/// A time to which last activities are compared, and its placeholder.
-type Bound = (&'static str, DateTime<Utc>);
+impl Border {
+    fn of(self, moment: &Moment) -> DateTime<Utc> {
+        match self {
+            Self::Cut => moment.cut(),
+            Self::Now => moment.now(),
+        }
+    }
+}
 
 impl Condition {
     /// Both this and `other`.
@@ -84,30 +115,27 @@ impl Condition {
     /// Whether the record, or that there is none, meets the condition.
     #[must_use]
     pub fn holds(&self, record: Option<&Record>) -> bool {
-        if let Some((comparison, (_, time))) = self.on_last_activity() {
-            let session = record.and_then(Record::session).filter(|session| session.state == State::Active);
-            return session.is_some_and(|session| comparison.holds(session.last_active_time, time));
-        }
         match self {
+            Self::Absent => record.is_none(),
+            Self::Live(moment) => LIVE.holds(record, moment),
+            Self::Expired(moment) => EXPIRED.holds(record, moment),
+            Self::Behind(moment) => BEHIND.holds(record, moment),
+            Self::Ahead(moment) => AHEAD.holds(record, moment),
             Self::PointsTo(id) => record.and_then(Record::pointer).is_some_and(|pointer| pointer.to == *id),
             Self::Not(other) => !other.holds(record),
             Self::Both(parts) => parts.iter().all(|part| part.holds(record)),
             Self::Either(parts) => parts.iter().any(|part| part.holds(record)),
-            _ => record.is_none(),
         }
     }
 
     /// The condition as DynamoDB reads it.
     pub(super) fn expression(&self) -> Expression {
-        if let Some((comparison, (placeholder, time))) = self.on_last_activity() {
-            let sign = comparison.sign();
-            let text =
-                format!("{} = :active AND {} {sign} {placeholder}", item::STATE, item::LAST_ACTIVE_TIME);
-            return Expression::new(text)
-                .value(":active", StateName::Active)
-                .value(placeholder, item::milliseconds(time));
-        }
         match self {
+            Self::Absent => Expression::new(format!("attribute_not_exists({})", item::PARTITION_KEY)),
+            Self::Live(moment) => LIVE.expression(moment),
+            Self::Expired(moment) => EXPIRED.expression(moment),
+            Self::Behind(moment) => BEHIND.expression(moment),
+            Self::Ahead(moment) => AHEAD.expression(moment),
             Self::PointsTo(id) => {
                 Expression::new(format!("{} = :pointed", item::RENEWED_TO)).value(":pointed", item::id(*id))
             }
@@ -117,20 +145,38 @@ impl Condition {
             }
             Self::Both(parts) => parts[0].expression().joined("AND", parts[1].expression()),
             Self::Either(parts) => parts[0].expression().joined("OR", parts[1].expression()),
-            _ => Expression::new(format!("attribute_not_exists({})", item::PARTITION_KEY)),
         }
     }
+}
 
-    /// The rules on the last activity of what is stored as active. This alone says what live and expired are.
-    fn on_last_activity(&self) -> Option<(Comparison, Bound)> {
-        let cut = |moment: &Moment| (":cut", moment.cut());
-        let now = |moment: &Moment| (":now", moment.now());
-        match self {
-            Self::Live(moment) => Some((Comparison::AtOrAfter, cut(moment))),
-            Self::Expired(moment) => Some((Comparison::Before, cut(moment))),
-            Self::Behind(moment) => Some((Comparison::Before, now(moment))),
-            Self::Ahead(moment) => Some((Comparison::After, now(moment))),
-            _ => None,
+impl Lifetimes {
+    /// When a session expires without another heartbeat: the last moment at which it is live.
+    #[must_use]
+    pub fn expiry(self, session: &Session) -> DateTime<Utc> {
+        session.last_active_time + self.timeout
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{id::SessionId, sessions::rules::ClientInfo};
+
+    proptest! {
+        #[test]
+        fn a_session_is_live_until_it_expires(last in 0_i64..1 << 40, timeout in 1_i64..2_592_000) {
+            let lifetimes =
+                Lifetimes { timeout: TimeDelta::seconds(timeout), retention: TimeDelta::days(90) };
+            let moment = lifetimes.at(DateTime::from_timestamp_millis(last).unwrap());
+            let session = Session::start(SessionId::new(moment.now()), ClientInfo::default(), &moment);
+            let expiry = lifetimes.expiry(&session);
+            let record = Record::of(session, &moment);
+            prop_assert!(Condition::Live(lifetimes.at(expiry)).holds(Some(&record)));
+            let later = lifetimes.at(expiry + TimeDelta::milliseconds(1));
+            prop_assert!(Condition::Expired(later).holds(Some(&record)));
         }
     }
 }

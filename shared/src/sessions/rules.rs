@@ -23,12 +23,6 @@ impl Lifetimes {
     pub fn at(self, now: DateTime<Utc>) -> Moment {
         Moment { now, lifetimes: self }
     }
-
-    /// When a session last active at `last_active_time` expires.
-    #[must_use]
-    pub fn expiry(self, last_active_time: DateTime<Utc>) -> DateTime<Utc> {
-        last_active_time + self.timeout
-    }
 }
 
 /// The time of one invocation, and what follows from it. One invocation has one moment, so that a repeat of a

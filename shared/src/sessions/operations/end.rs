@@ -51,7 +51,9 @@ pub async fn end_others(app: &App, user: &UserId, kept: Option<SessionId>) -> Re
     let mut ended = 0;
     for batch in others.chunks(ENDED_AT_ONCE) {
         // No step along a chain: what renewed a session since it was listed may be the kept one.
-        let endings = batch.iter().map(|id| async { end_one(visit, *id, &mut Retries::new()).await });
+        // Each at its own moment: there may be many, and the last are ended later than the first.
+        let endings =
+            batch.iter().map(|id| async { end_one(Visit::new(app, user), *id, &mut Retries::new()).await });
         for ending in join_all(endings).await {
             ended += usize::from(matches!(ending?, Ending::Ended));
         }

@@ -8,7 +8,8 @@ use crate::{
         app::App,
         chain::{self, Chain},
         error::SessionError,
-        rules::{Session, State},
+        operations::list::Listed,
+        rules::State,
         standing::Standing,
         visit::Visit,
     },
@@ -17,14 +18,10 @@ use crate::{
 /// A session as a look at it finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The session as it is stored.
-    pub session: Session,
-    /// When it expires without another heartbeat, or would have.
-    pub expires_at: DateTime<Utc>,
+    /// What the list would show of it, were it live.
+    pub shown: Listed,
     /// Whether it is over, and how.
     pub phase: Phase,
-    /// Whether the caller's own id stands for it.
-    pub current: bool,
 }
 
 /// Whether a session goes on.
@@ -66,7 +63,8 @@ pub async fn get(
         None => false,
         Some(own) => ids.contains(&own) || leads_to(visit, own, session.id).await?,
     };
-    Ok(Found { expires_at: app.lifetimes().expiry(session.last_active_time), session, phase, current })
+    let expires_at = app.lifetimes().expiry(&session);
+    Ok(Found { shown: Listed { session, expires_at, current }, phase })
 }
 
 /// Whether `start` stands for the session `head`; a chain that is too long to tell does not.

@@ -12,12 +12,12 @@ use crate::{
 /// A list has at most this many sessions, the most recently active ones.
 const LISTED: usize = 1_000;
 
-/// A live session in the caller's list.
+/// A session as the caller is shown it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// The session as it is stored.
     pub session: Session,
-    /// When it expires without another heartbeat.
+    /// When it expires without another heartbeat, or would have.
     pub expires_at: DateTime<Utc>,
     /// Whether the caller's own id stands for it.
     pub current: bool,
@@ -38,7 +38,7 @@ pub async fn list(app: &App, user: &UserId, current: Option<SessionId>) -> Resul
     live.sort_unstable_by_key(|session| Reverse((session.last_active_time, session.id)));
     live.truncate(LISTED);
     let listed = live.into_iter().map(|session| Listed {
-        expires_at: app.lifetimes().expiry(session.last_active_time),
+        expires_at: app.lifetimes().expiry(&session),
         current: current.contains(&session.id),
         session,
     });
