@@ -309,6 +309,11 @@ impl World {
         User { world: self, sub, token }
     }
 
+    /// The users so far, of a deployed API's tests.
+    fn users(&self) -> Vec<String> {
+        self.clock.1.as_ref().map(|past| past.users.lock().unwrap().clone()).unwrap_or_default()
+    }
+
     /// The same user at this world's server.
     pub fn same_user(&self, user: &User<'_>) -> User<'_> {
         User { world: self, sub: user.sub.clone(), token: user.token.clone() }
