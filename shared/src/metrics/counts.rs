@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// Sums over sessions. Signed, because a sum may be one of several that are meant only together.
 ///
-/// A new count is a field here (and in [`Counts::of_some`], if it says how many of the sessions), a line in
+/// A new count is a field here (and in `of_some`, if it says how many of the sessions), a line in
 /// [`Contribution::of`](super::contribution::Contribution::of), and a line in the answer that shows it. It takes a
 /// `#[serde(default)]`: a row that was written before there was the count has 0 of it. One that lacks another is damaged.
 #[derive(

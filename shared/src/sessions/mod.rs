@@ -1,5 +1,5 @@
 //! Sessions: the [`rules`] of their life, which are pure; what a write demands ([`conditions`]) and does
-//! ([`changes`]), as data with two readings; the [`store`] that sends them; and the [`operations`] made of all that.
+//! ([`changes`]), as data with two readings; the [`Store`] that sends them; and the [`operations`] made of all that.
 //!
 //! Nothing here speaks HTTP: an operation tells what happened, a [`SessionError`] included.
 
