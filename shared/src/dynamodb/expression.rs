@@ -31,11 +31,20 @@ impl Expression {
         self
     }
 
-    /// Both expressions with `operator` between them. A placeholder that both have stands for the same in both.
+    /// Both expressions with `operator` between them.
     pub(crate) fn joined(self, operator: &str, other: Self) -> Self {
-        let mut values = self.values;
-        values.extend(other.values);
-        Self { text: format!("({}) {operator} ({})", self.text, other.text), values }
+        let text = format!("({}) {operator} ({})", self.text, other.text);
+        Self { text, values: merged(self.values, other.values) }
+    }
+
+    /// This update where `condition` holds.
+    pub(crate) fn under(self, condition: Self) -> ConditionalUpdate {
+        ConditionalUpdate {
+            names: Self::names(&[&self.text, &condition.text]),
+            values: merged(self.values, condition.values),
+            update: self.text,
+            condition: condition.text,
+        }
     }
 
     /// The names behind each `#x` of these texts; `None` without one, because DynamoDB refuses an empty map.
@@ -48,6 +57,25 @@ impl Expression {
             .collect();
         (!names.is_empty()).then_some(names)
     }
+}
+
+/// An update and the condition under which it is made: the names and values of both are one map in a request.
+#[derive(Debug)]
+pub(crate) struct ConditionalUpdate {
+    /// The update's text.
+    pub(crate) update: String,
+    /// The condition's text.
+    pub(crate) condition: String,
+    /// What each `#x` of both stands for.
+    pub(crate) names: Option<HashMap<String, String>>,
+    /// What each `:x` of both stands for.
+    pub(crate) values: Attributes,
+}
+
+/// A placeholder that both have stands for the same in both.
+fn merged(mut one: Attributes, other: Attributes) -> Attributes {
+    one.extend(other);
+    one
 }
 
 #[cfg(test)]

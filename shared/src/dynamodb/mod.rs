@@ -12,6 +12,6 @@ mod transaction;
 
 pub(crate) use self::{
     attempts::Attempts, batch::get_all, client::client_from_environment, connection::Connection,
-    expression::Expression, retry::Retries, transaction::transact,
+    expression::{ConditionalUpdate, Expression}, retry::Retries, transaction::transact,
 };
 pub use self::{expression::Attributes, fault::Fault, transaction::Transaction};

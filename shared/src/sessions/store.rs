@@ -23,7 +23,7 @@ use super::{
     rules::{Body, Moment, Record, Session},
 };
 use crate::{
-    dynamodb::{Attempts, Attributes, Expression, Fault, Transaction, get_all, transact},
+    dynamodb::{Attempts, Attributes, ConditionalUpdate, Fault, Transaction, get_all, transact},
     id::{SessionId, UserId},
 };
 
@@ -123,14 +123,15 @@ impl Store {
         moment: &Moment,
     ) -> Result<Transaction, StoreError> {
         let change = Change::Renew { successor: successor.id, moment: *moment };
-        let (update, condition) = (change.expression(), change.condition().expression());
+        let ConditionalUpdate { update, condition, names, values } =
+            change.expression().under(change.condition().expression());
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(item::key(user, old)))
-            .set_expression_attribute_names(Expression::names(&[&update.text, &condition.text]))
-            .update_expression(update.text)
-            .condition_expression(condition.text)
-            .set_expression_attribute_values(Some(merged(update.values, condition.values)))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(Some(values))
             .build()
             .map_err(Fault::from)?;
         let update = TransactWriteItem::builder().update(update).build();
@@ -194,15 +195,16 @@ impl Store {
     }
 
     fn update(&self, user: &UserId, id: SessionId, change: &Change) -> UpdateItemFluentBuilder {
-        let (update, condition) = (change.expression(), change.condition().expression());
+        let ConditionalUpdate { update, condition, names, values } =
+            change.expression().under(change.condition().expression());
         self.client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(item::key(user, id)))
-            .set_expression_attribute_names(Expression::names(&[&update.text, &condition.text]))
-            .update_expression(update.text)
-            .condition_expression(condition.text)
-            .set_expression_attribute_values(Some(merged(update.values, condition.values)))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
@@ -233,10 +235,4 @@ async fn send(
             _ => Err(Fault::from_sdk(error).into()),
         },
     }
-}
-
-/// A placeholder that both have stands for the same in both.
-fn merged(mut one: Attributes, other: Attributes) -> Attributes {
-    one.extend(other);
-    one
 }
