@@ -11,7 +11,12 @@ mod retry;
 mod transaction;
 
 pub(crate) use self::{
-    attempts::Attempts, batch::get_all, client::client_from_environment, connection::Connection,
-    expression::{ConditionalUpdate, Expression}, retry::Retries, transaction::transact,
+    attempts::Attempts,
+    batch::get_all,
+    client::client_from_environment,
+    connection::Connection,
+    expression::{ConditionalUpdate, Expression},
+    retry::Retries,
+    transaction::transact,
 };
 pub use self::{expression::Attributes, fault::Fault, transaction::Transaction};
