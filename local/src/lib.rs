@@ -42,8 +42,9 @@ pub struct Storage {
 impl Storage {
     /// The engine of these options; in memory there is nothing to look at.
     pub async fn open(options: &Options) -> Result<Self> {
-        let template =
-            Template::read(options.template.as_deref(), |name| options.environment.get(name).cloned())?;
+        let template = Template::read(options.template.as_deref(), &options.parameters, |name| {
+            options.environment.get(name).cloned()
+        })?;
         ensure!(
             options.dynamodb.is_some() || options.data.is_some(),
             "name the data with --data or --dynamodb"

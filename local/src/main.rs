@@ -35,6 +35,9 @@ struct Arguments {
     /// The SAM template that says which routes, functions and tables there are [default: the one that is built in]
     #[arg(long, global = true, value_name = "FILE")]
     template: Option<PathBuf>,
+    /// A parameter of the template, as `sam deploy --parameter-overrides` takes it; may be repeated
+    #[arg(long = "parameter", global = true, value_name = "NAME=VALUE", value_parser = pair)]
+    parameters: Vec<(String, String)>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -47,6 +50,7 @@ async fn main() -> Result<()> {
     let options = Options {
         port: arguments.port,
         template: arguments.template,
+        parameters: arguments.parameters.into_iter().collect(),
         data: arguments.data,
         dynamodb: arguments.dynamodb,
         provider: arguments.issuer.map(|issuer| Provider { issuer, audiences: arguments.audience }),
@@ -74,6 +78,11 @@ async fn operate(command: Command, options: &Options) -> Result<()> {
         storage.apply_stream(&options.clock).await?;
     }
     command.run(&storage.deployment(&options.clock)?, &mut io::stdout()).await
+}
+
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The variables that are text and not empty: an empty one leaves the template's value.

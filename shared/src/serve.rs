@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     counters::Counters,
     dynamodb::{Connection, client::FromEnvironment, client_from_environment},
-    http::ApiError,
+    http::{ApiError, caller, reply},
     logging,
     settings::Environment,
 };
@@ -26,7 +26,9 @@ where
 {
     let (app, counters) = start::<A>(function).await?;
     lambda_http::run(service_fn(move |request: Request| {
-        let span = tracing::info_span!("request", request_id = request.lambda_context().request_id);
+        // Two ids: the gateway's joins its access log and the answer, Lambda's what Lambda itself logs.
+        let (request_id, context) = (caller::request_id(&request), request.lambda_context());
+        let span = tracing::info_span!("request", request_id, lambda_request_id = context.request_id);
         let answer = answer(handle, Arc::clone(&app), request).instrument(span);
         async move {
             let answer = answer.await;
@@ -77,5 +79,8 @@ where
     F: Fn(Arc<A>, Request) -> R,
     R: Future<Output = Result<Response<Body>, ApiError>>,
 {
-    handle(app, request).await.unwrap_or_else(ApiError::into_response)
+    let request_id = caller::request_id(&request);
+    let mut response = handle(app, request).await.unwrap_or_else(ApiError::into_response);
+    reply::identify(&mut response, request_id.as_deref());
+    response
 }

@@ -6,7 +6,7 @@ use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use shared::{
     clock::instant,
-    http::{ApiError, caller, reply},
+    http::{ApiError, caller, input, reply},
     sessions::{App, operations},
 };
 
@@ -25,10 +25,18 @@ struct Started {
     expires_at: String,
 }
 
-/// Opens a session and tells its id. The body is ignored: it may be the provider's credentials.
+/// Opens a session and tells its id; with an `Idempotency-Key` the one that the key stands for, however often it is
+/// sent. The body is ignored: it may be the provider's credentials.
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
-    let session = operations::login(&app, &user, caller::client_info(&request)).await?;
+    let client = caller::client_info(&request);
+    let session = match input::idempotency_key(&request) {
+        None => operations::login(&app, &user, client).await?,
+        Some(key) => {
+            let key = key.map_err(|_| ApiError::InvalidIdempotencyKey)?;
+            operations::login_once(&app, &user, key, &client).await?
+        }
+    };
     let body = Started {
         session_id: session.id.to_string(),
         start_time: instant(session.start_time),

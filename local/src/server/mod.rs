@@ -41,8 +41,9 @@ pub struct Server {
 impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
-        let template =
-            Template::read(options.template.as_deref(), |name| options.environment.get(name).cloned())?;
+        let template = Template::read(options.template.as_deref(), &options.parameters, |name| {
+            options.environment.get(name).cloned()
+        })?;
         let (engine, engine_url) = engine_of(&options, Sweeps::Yes).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(
@@ -62,7 +63,7 @@ impl Server {
         let (authorizer, provider) = authorizer(&options, &url).await?;
         let gateway = Gateway { authorizer: authorizer.into(), clock: options.clock.clone() };
         let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
-        let router = gateway::router(gateway, endpoints, &template.api.cors_configuration, provider)?;
+        let router = gateway::router(gateway, endpoints, template.api.cors(), provider)?;
         // In an account the deployed function reads the stream.
         let mut tasks = Vec::new();
         if on_this_machine {

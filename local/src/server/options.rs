@@ -1,6 +1,9 @@
 //! What a server can be told at its start.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
 
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use reqwest::Url;
@@ -15,6 +18,8 @@ pub struct Options {
     pub port: u16,
     /// Another template than the one that is built in.
     pub template: Option<PathBuf>,
+    /// Values of the template's parameters, which win over their defaults.
+    pub parameters: BTreeMap<String, String>,
     /// Where to keep the data of the embedded engine; in memory if `None`.
     pub data: Option<PathBuf>,
     /// Another engine than the embedded one.
@@ -34,6 +39,7 @@ impl Default for Options {
         Self {
             port: 0,
             template: None,
+            parameters: BTreeMap::new(),
             data: None,
             dynamodb: None,
             provider: None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     document::{HttpApiEvent, RouteEvent, resolved},
@@ -15,8 +15,7 @@ use super::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Api {
-    /// Which pages may call it.
-    pub cors_configuration: Cors,
+    definition_body: Definition,
     auth: Auth,
     #[serde(default)]
     route_settings: BTreeMap<String, Value>,
@@ -28,16 +27,36 @@ pub struct Api {
     _fail_on_warnings: bool,
 }
 
+/// The OpenAPI document to which SAM adds the routes of the functions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Definition {
+    #[serde(rename = "x-amazon-apigateway-cors")]
+    cors: Cors,
+    /// A route that is in here has no function.
+    paths: Map<String, Value>,
+    #[serde(rename = "openapi")]
+    _openapi: IgnoredAny,
+    #[serde(rename = "info")]
+    _info: IgnoredAny,
+}
+
 /// Which pages may call the API, and how.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cors {
     /// The origins, or `*`.
     pub allow_origins: Vec<String>,
+    /// Whether a page may send cookies and the like.
+    #[serde(default)]
+    pub allow_credentials: bool,
     /// The request headers that a page may send.
     pub allow_headers: Vec<String>,
     /// The methods that a page may use.
     pub allow_methods: Vec<String>,
+    /// The response headers that a page may read.
+    #[serde(default)]
+    pub expose_headers: Vec<String>,
     /// For how many seconds a browser may remember this.
     pub max_age: u64,
 }
@@ -105,6 +124,12 @@ impl Route {
 }
 
 impl Api {
+    /// Which pages may call it.
+    #[must_use]
+    pub fn cors(&self) -> &Cors {
+        &self.definition_body.cors
+    }
+
     /// Refuses what the gateway here would do in another way.
     pub(super) fn check(&self) -> Result<()> {
         for (name, authorizer) in &self.auth.authorizers {
@@ -114,10 +139,15 @@ impl Api {
                 authorizer.identity_source
             );
         }
-        let cors = &self.cors_configuration;
+        ensure!(self.definition_body.paths.is_empty(), "paths of the DefinitionBody are not understood here");
+        let cors = self.cors();
         ensure!(
             cors.allow_origins.iter().all(|origin| origin == "*" || !origin.contains('*')),
-            "AllowOrigins: an origin with a wildcard in it is not understood here"
+            "allowOrigins: an origin with a wildcard in it is not understood here"
+        );
+        ensure!(
+            !cors.allow_credentials || cors.allow_origins.iter().all(|origin| origin != "*"),
+            "allowCredentials needs named origins"
         );
         Ok(())
     }

@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{cloudformation, scope::Scope};
+use super::{
+    cloudformation,
+    scope::{Scope, text_of},
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -37,6 +40,7 @@ pub(super) struct Document {
 pub(super) struct Parameter {
     pub(super) r#type: String,
     pub(super) default: Option<Value>,
+    pub(super) allowed_values: Option<Vec<Value>>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +139,23 @@ pub(super) struct EventSourceMapping {
 impl Document {
     pub(super) fn parse(text: &str) -> Result<Self> {
         Ok(serde_json::from_value(cloudformation::parse(text)?)?)
+    }
+
+    /// Gives parameters other values than their defaults.
+    pub(super) fn set(&mut self, values: &BTreeMap<String, String>) -> Result<()> {
+        for (name, value) in values {
+            let parameter = self.parameters.get_mut(name);
+            let parameter = parameter.with_context(|| format!("there is no parameter {name}"))?;
+            if let Some(allowed) = &parameter.allowed_values {
+                let allowed: Vec<String> = allowed.iter().map(text_of).collect();
+                ensure!(allowed.contains(value), "{name} is one of {}, not {value}", allowed.join(", "));
+            }
+            parameter.default = Some(match parameter.r#type.as_str() {
+                "Number" => json!(value.parse::<i64>().with_context(|| format!("{name} is a number"))?),
+                _ => json!(value),
+            });
+        }
+        Ok(())
     }
 
     /// The environment variables that all functions have.

@@ -65,15 +65,19 @@ const BESIDE: [&str; 9] = [
 ];
 
 impl Template {
-    /// Reads the template at `path`, or the one that is built in. `overrides` gives the environment variables of the
-    /// functions that are not as the template says.
-    pub fn read(path: Option<&Path>, overrides: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    /// Reads the template at `path`, or the one that is built in, with these values of its parameters; the others have
+    /// their defaults. `overrides` gives the environment variables of the functions that are not as the template says.
+    pub fn read(
+        path: Option<&Path>,
+        parameters: &BTreeMap<String, String>,
+        overrides: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
         let Some(path) = path else {
-            return Self::parse(BUILT_IN, &overrides).context("in the template that is built in");
+            return Self::parse(BUILT_IN, parameters, &overrides).context("in the template that is built in");
         };
         let place = || format!("in {}", path.display());
         let text = fs::read_to_string(path).with_context(place)?;
-        Self::parse(&text, &overrides).with_context(place)
+        Self::parse(&text, parameters, &overrides).with_context(place)
     }
 
     /// The table of that id.
@@ -88,8 +92,13 @@ impl Template {
         variables.find(|(_, own)| *own == value).map(|(name, _)| name.as_str())
     }
 
-    fn parse(text: &str, overrides: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
-        let document = Document::parse(text)?;
+    fn parse(
+        text: &str,
+        parameters: &BTreeMap<String, String>,
+        overrides: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self> {
+        let mut document = Document::parse(text)?;
+        document.set(parameters)?;
         let table_names = table_names(&document, overrides);
         let scope = Scope::with_conditions(references(&document, &table_names), &document.conditions)?;
         let mut resources = Resources::default();

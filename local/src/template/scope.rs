@@ -94,6 +94,20 @@ impl Scope {
                 Ok(json!(parts.join(".")))
             }
             ("Fn::Sub", Value::String(text)) => Ok(json!(self.substitute(text)?)),
+            ("Fn::Join", argument) => {
+                let Some([Value::String(delimiter), items]) = argument.as_array().map(Vec::as_slice) else {
+                    bail!("Fn::Join takes a delimiter and a list")
+                };
+                let items = self.resolve(items)?;
+                let items = items.as_array().context("Fn::Join takes a list")?;
+                Ok(json!(items.iter().map(text_of).collect::<Vec<_>>().join(delimiter)))
+            }
+            ("Fn::Split", argument) => {
+                let Some([Value::String(delimiter), text]) = argument.as_array().map(Vec::as_slice) else {
+                    bail!("Fn::Split takes a delimiter and a text")
+                };
+                Ok(text_of(&self.resolve(text)?).split(delimiter.as_str()).collect())
+            }
             ("Fn::If", argument) => {
                 let Some([Value::String(name), then, otherwise]) = argument.as_array().map(Vec::as_slice)
                 else {
@@ -145,10 +159,15 @@ mod tests {
         assert_eq!(scope.resolve(&json!({ "a": { "Ref": "X" } })).unwrap(), json!({ "a": [1, 2] }));
         let substituted = scope.resolve(&json!({ "Fn::Sub": "${T.Arn}/x/${X}!" })).unwrap();
         assert_eq!(substituted, json!("T.Arn/x/[1,2]!"));
+        let joined = json!({ "Fn::Join": ["-", ["a", { "Fn::Join": ["", { "Ref": "X" }] }]] });
+        assert_eq!(scope.resolve(&joined).unwrap(), json!("a-12"));
+        assert_eq!(scope.resolve(&json!({ "Fn::Split": ["-", joined] })).unwrap(), json!(["a", "12"]));
         for (value, expected) in [
             (json!({ "a": { "Ref": "Y" } }), "in a: !Ref Y names nothing"),
             (json!({ "a": { "Fn::Select": [0, "x"] } }), "in a: Fn::Select is not understood here"),
             (json!({ "Fn::If": ["C", 1, 2] }), "there is no condition C"),
+            (json!({ "Fn::Join": [",", "x"] }), "Fn::Join takes a list"),
+            (json!({ "Fn::Split": "x" }), "Fn::Split takes a delimiter and a text"),
         ] {
             assert_eq!(format!("{:#}", scope.resolve(&value).unwrap_err()), expected);
         }

@@ -64,6 +64,15 @@ fn words(claim: &str) -> Vec<String> {
     inner.split_whitespace().map(str::to_owned).collect()
 }
 
+/// The gateway's id of the request, which its access log has too.
+#[must_use]
+pub fn request_id(request: &Request) -> Option<String> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.request_id.clone(),
+        _ => None,
+    }
+}
+
 /// The user who calls: most endpoints need no more than this.
 pub fn user(request: &Request) -> Result<UserId, ApiError> {
     Caller::of(request)?.user()

@@ -3,7 +3,10 @@
 //! A domain error says what was wrong with the request. A fault below carries its cause for the log and shows the
 //! caller nothing but "Try again" or "Internal error".
 
-use lambda_http::{Body, Response, http::StatusCode};
+use lambda_http::{
+    Body, Response,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -15,6 +18,9 @@ use crate::{
     sessions::{SessionError, StoreError},
 };
 
+/// What passes by itself has mostly passed by then.
+const SECONDS_UNTIL_A_RETRY: &str = "1";
+
 /// Why a request is not answered as it wished.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -24,6 +30,9 @@ pub enum ApiError {
     /// The text where a session id was expected; names where that was.
     #[error("{0} must be a UUID like 0198c0de-0000-7000-8000-000000000001")]
     InvalidSessionId(&'static str),
+    /// The `Idempotency-Key` header is no UUID.
+    #[error("Idempotency-Key must be a UUID like 0198c0de-0000-4000-8000-000000000001")]
+    InvalidIdempotencyKey,
     /// The body is not what the endpoint takes; says what it takes.
     #[error("{0}")]
     InvalidBody(&'static str),
@@ -61,6 +70,7 @@ impl ApiError {
         let (status, code) = match &self {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::InvalidSessionId(_) => (StatusCode::BAD_REQUEST, "invalid_session_id"),
+            Self::InvalidIdempotencyKey => (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
             Self::InvalidBody(_) => (StatusCode::BAD_REQUEST, "invalid_body"),
             Self::InvalidRange(_) => (StatusCode::BAD_REQUEST, "invalid_range"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
@@ -75,7 +85,12 @@ impl ApiError {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
             }
         };
-        reply::json_with_status(status, &ErrorBody { status: "error", code, message: &self.to_string() })
+        let body = ErrorBody { status: "error", code, message: &self.to_string() };
+        let mut response = reply::json_with_status(status, &body);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(SECONDS_UNTIL_A_RETRY));
+        }
+        response
     }
 
     /// A session id that could not be parsed, named by where it stood.

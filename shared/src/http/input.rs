@@ -10,6 +10,9 @@ use crate::id::{NotASessionId, SessionId};
 /// Names the session that the calling browser has stored.
 pub const SESSION_HEADER: &str = "x-session-id";
 
+/// Makes a login repeatable: it stands for the session that the login opens.
+const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+
 /// The `sessionId` of the path.
 pub fn path_session_id(request: &Request) -> Result<SessionId, NotASessionId> {
     request.path_parameters_ref().and_then(|path| path.first("sessionId")).ok_or(NotASessionId)?.parse()
@@ -18,7 +21,17 @@ pub fn path_session_id(request: &Request) -> Result<SessionId, NotASessionId> {
 /// The id in the `X-Session-ID` header, if there is one.
 #[must_use]
 pub fn header_session_id(request: &Request) -> Option<Result<SessionId, NotASessionId>> {
-    let value = request.headers().get(SESSION_HEADER)?;
+    header_id(request, SESSION_HEADER)
+}
+
+/// The key in the `Idempotency-Key` header, if there is one. Two such headers reach a function as one that holds none.
+#[must_use]
+pub fn idempotency_key(request: &Request) -> Option<Result<SessionId, NotASessionId>> {
+    header_id(request, IDEMPOTENCY_HEADER)
+}
+
+fn header_id(request: &Request, name: &str) -> Option<Result<SessionId, NotASessionId>> {
+    let value = request.headers().get(name)?;
     Some(value.to_str().map_err(|_| NotASessionId).and_then(str::parse))
 }
 

@@ -9,9 +9,19 @@ use lambda_http::{
 };
 use serde::Serialize;
 
+/// The gateway's id of the request: people quote it, and logs are searched for it.
+const REQUEST_ID_HEADER: &str = "x-request-id";
+
 /// `200` with `body`.
 pub fn json(body: &impl Serialize) -> Response<Body> {
     json_with_status(StatusCode::OK, body)
+}
+
+/// Names the request that this is the answer to.
+pub(crate) fn identify(response: &mut Response<Body>, request_id: Option<&str>) {
+    if let Some(id) = request_id.and_then(|id| HeaderValue::from_str(id).ok()) {
+        response.headers_mut().insert(REQUEST_ID_HEADER, id);
+    }
 }
 
 pub(super) fn json_with_status(status: StatusCode, body: &impl Serialize) -> Response<Body> {

@@ -60,11 +60,15 @@ impl<'a> Successor<'a> {
 
     /// Writes the start down if `head` is the session that was tried, however that became known.
     pub(super) fn note_if_own(&self, head: SessionId) {
-        if let Some((_, session)) = &self.tried
-            && session.id == head
-        {
+        if let Some(session) = self.own(head) {
             self.visit.note_start(session);
         }
+    }
+
+    /// The session that was tried, if `head` is that.
+    pub(super) fn own(&self, head: SessionId) -> Option<&Session> {
+        let (_, session) = self.tried.as_ref()?;
+        (session.id == head).then_some(session)
     }
 
     fn session_for(&self, place: SessionId) -> Session {

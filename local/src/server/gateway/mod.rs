@@ -148,7 +148,9 @@ mod tests {
             Route { method: "GET".to_owned(), path: "/".to_owned(), authorizer: None, scopes: Vec::new() };
         let cors = Cors {
             allow_origins: vec!["https://app.example.com".to_owned()],
+            allow_credentials: false,
             allow_headers: Vec::new(),
+            expose_headers: Vec::new(),
             allow_methods: vec!["GET".to_owned()],
             max_age: 1,
         };

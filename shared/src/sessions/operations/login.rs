@@ -1,12 +1,15 @@
 //! Login: a session for a user who has a token already.
 
 use crate::{
+    dynamodb::Retries,
     id::{SessionId, UserId},
     sessions::{
         app::App,
         error::SessionError,
-        rules::{ClientInfo, Session},
+        operations::keep_alive::keep_alive,
+        rules::{ClientInfo, Session, State},
         store::Write,
+        successor::{Start, Successor},
         visit::Visit,
     },
 };
@@ -14,7 +17,7 @@ use crate::{
 /// Attempts at an id that nothing else has.
 const NEW_IDS: usize = 3;
 
-/// Opens a session.
+/// Opens a session. A repeat opens another.
 pub async fn login(app: &App, user: &UserId, client: ClientInfo) -> Result<Session, SessionError> {
     let visit = Visit::new(app, user);
     let moment = &visit.moment;
@@ -26,4 +29,36 @@ pub async fn login(app: &App, user: &UserId, client: ClientInfo) -> Result<Sessi
         }
     }
     Err(SessionError::NoFreeId)
+}
+
+/// Opens the session that `key` stands for, once: a repeat is a heartbeat on the key, which so needs no other rules than
+/// an id that nobody knows.
+pub async fn login_once(
+    app: &App,
+    user: &UserId,
+    key: SessionId,
+    client: &ClientInfo,
+) -> Result<Session, SessionError> {
+    let visit = Visit::new(app, user);
+    let mut successor = Successor::new(visit, client);
+    let mut retries = Retries::new();
+    // The key of a first try is new, so that its start needs no look at it.
+    let head = match successor.start_for_unknown(key, &mut retries).await? {
+        Start::Done(head) => {
+            successor.note_if_own(head.id);
+            Some(head)
+        }
+        Start::LookAgain => keep_alive(visit, key, &mut successor, &mut retries).await?,
+    };
+    let head = head.ok_or(SessionError::Ended)?;
+    if let Some(session) = successor.own(head.id) {
+        return Ok(session.clone());
+    }
+    let record = app.store.get(user, head.id).await?;
+    let session = record.as_ref().and_then(|record| record.session()).ok_or(SessionError::Unknown)?;
+    match session.state {
+        // Since this very request touched it.
+        State::Ended { .. } => Err(SessionError::Ended),
+        State::Active | State::Expired { .. } => Ok(session.clone()),
+    }
 }

@@ -6,6 +6,7 @@ mod end;
 mod engage;
 mod get;
 mod heartbeat;
+mod keep_alive;
 mod list;
 mod login;
 
@@ -15,5 +16,5 @@ pub use self::{
     get::{Found, Phase, get},
     heartbeat::{Heartbeat, heartbeat},
     list::{Listed, list},
-    login::login,
+    login::{login, login_once},
 };

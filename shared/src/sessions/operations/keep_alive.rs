@@ -1,0 +1,53 @@
+//! Keeping the session alive that an id stands for, whatever has become of that id.
+
+use crate::{
+    dynamodb::Retries,
+    id::SessionId,
+    sessions::{
+        chain::Walk,
+        changes::Change,
+        error::SessionError,
+        rules::Head,
+        standing::Standing,
+        store::Write,
+        successor::{Start, Successor},
+        visit::Visit,
+    },
+};
+
+/// Touches the live session that `id` stands for; renews an expired one, and starts one for an unknown id, as
+/// `successor` says. `None` if it was ended.
+pub(super) async fn keep_alive(
+    visit: Visit<'_>,
+    id: SessionId,
+    successor: &mut Successor<'_>,
+    retries: &mut Retries,
+) -> Result<Option<Head>, SessionError> {
+    let mut walk = Walk::new(visit, id);
+    let head = loop {
+        let found = match visit.change(walk.at(), &Change::Touch(visit.moment)).await? {
+            Write::Done => break visit.head_written_now(walk.at()),
+            Write::Refused(found) => found,
+        };
+        let start = match Standing::of(found.as_ref(), &visit.moment) {
+            // Another host's clock is ahead, or this was done before.
+            Standing::Live(purge_at) => break Head { id: walk.at(), purge_at },
+            Standing::Ended(purge_at) => {
+                walk.arrive(Head { id: walk.at(), purge_at }).await;
+                return Ok(None);
+            }
+            Standing::Renewed(pointer) => {
+                walk.follow(pointer).await?;
+                continue;
+            }
+            Standing::Expired => successor.renew(walk.at(), false, retries).await?,
+            Standing::Unknown => successor.start_for_unknown(walk.at(), retries).await?,
+        };
+        if let Start::Done(head) = start {
+            break head;
+        }
+    };
+    walk.arrive(head).await;
+    successor.note_if_own(head.id);
+    Ok(Some(head))
+}

@@ -1,0 +1,466 @@
+/** One user's session in one browser, whatever number of tabs show it. */
+
+import { type Connection, type Identity, identify, LIMIT_MS, request, send, SessionsError } from "./api.js";
+import { type Record, Records, type Storage } from "./record.js";
+import { alone, Channel, settled, tell } from "./tabs.js";
+import type { ContentEngaged, EndedSession, EndedSessions, Heartbeat, Login, Session, SessionDetail } from "./types.js";
+
+/** Which tabs send heartbeats. */
+export type Activity =
+  /** Those that were visible or used since the last one. */
+  | "visible"
+  /** Those that a pointer, a key, a scroll or a touch has used since the last one. */
+  | "input"
+  /** All. */
+  | "always";
+
+/** What {@link createSessions} takes. */
+export interface Options extends Connection {
+  /** Tells applications apart that share an origin and an API. */
+  app?: string;
+  /** In the place of `localStorage`. */
+  storage?: Storage;
+  /** The time between heartbeats; 5 minutes, or a third of the service's timeout where that is less. */
+  heartbeatMs?: number;
+  /** Which tabs send heartbeats; `visible` unless it is given. */
+  activity?: Activity;
+  /** The session goes on under another id. In each tab. */
+  onRenewed?: (id: string, former: string) => void;
+  /** The session is over, here or elsewhere. In each tab. */
+  onEnded?: (id: string) => void;
+  /** The API wants a new login, or a new token. In one tab of the browser. */
+  onLoginNeeded?: () => void;
+  /** A heartbeat, or the token for one, failed; it is tried again. */
+  onError?: (error: unknown) => void;
+}
+
+/** What a page shows of the session. The object is the same until something changes. */
+export interface Snapshot {
+  readonly id: string | null;
+  /** `none` before a login, `over` after the session's end. */
+  readonly state: "none" | "live" | "over";
+}
+
+/** A user's session in this browser. */
+export interface Sessions {
+  /** Opens a session unless this browser has one, and gives its id. Once, however often and wherever it is called. */
+  login(): Promise<string>;
+  /** Ends the session: in this browser at once, and at the service. */
+  logout(): Promise<void>;
+  /** Says whether the user engaged with the content. Sent once per session and value. */
+  engaged(value?: boolean): Promise<void>;
+  /** The user's live sessions, on all devices. */
+  list(): Promise<Session[]>;
+  /** One of the user's sessions, live or over. */
+  get(id: string): Promise<SessionDetail>;
+  /** Ends one of the user's sessions. */
+  end(id: string): Promise<void>;
+  /** Ends all others; tells how many. */
+  endOthers(): Promise<number>;
+  /** Sends heartbeats from now on, and opens no session. What it returns stops that, as {@link stop} does. */
+  start(): () => void;
+  /** Takes one `start` back. */
+  stop(): void;
+  /** The session's id. */
+  readonly current: string | null;
+  /** Calls `listener` after each change, until what it returns is called. */
+  subscribe(listener: () => void): () => void;
+  getSnapshot(): Snapshot;
+}
+
+const MINUTE_MS = 60_000;
+const NONE: Snapshot = { id: null, state: "none" };
+const INPUT = ["pointerdown", "pointermove", "keydown", "scroll", "touchstart"];
+
+/** A session of whoever is signed in. Nothing is opened, read or sent before a method is called. */
+export function createSessions(options: Options): Sessions {
+  const { activity = "visible", app = "", baseUrl } = options;
+  const listeners = new Set<() => void>();
+  let records: Records | undefined;
+  /** Who was signed in when that was last asked. */
+  let me: Identity | null = null;
+  let shown = NONE;
+  /** What the record shown began with. */
+  let login: string | undefined;
+  let starts = 0;
+  let listening: AbortController | undefined;
+  let channel: Channel | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  /** When this tab was last visible, or used. */
+  let used = 0;
+  /** How many tries to get a token have failed in a row. */
+  let stumbles = 0;
+
+  // Who, and what is kept of them.
+
+  const nameOf = (user: string) => `user-sessions ${baseUrl} ${app} ${user}`;
+  const store = () => (records ??= new Records(options.storage));
+  const read = (name: string): Record => store().read(name);
+
+  async function who(): Promise<Identity | null> {
+    const found = await identify(options);
+    const isSame = found?.user === me?.user;
+    me = found;
+    if (!isSame) {
+      channel?.close();
+      channel = undefined;
+      tune();
+    }
+    look(isSame);
+    return found;
+  }
+
+  async function signedIn(): Promise<Identity> {
+    const identity = await who();
+    if (!identity) throw new SessionsError("Nobody is signed in");
+    return identity;
+  }
+
+  function write(name: string, record: Record): Record {
+    store().write(name, record);
+    if (channel && me && nameOf(me.user) === name) channel.tell();
+    else tell(name);
+    look();
+    return record;
+  }
+
+  /** Reads what is stored, shows it, and says what has changed of the same user's session. */
+  function look(isSame = true): void {
+    const record = me ? read(nameOf(me.user)) : {};
+    const { id = null, over } = record;
+    const state = id ? "live" : over ? "over" : "none";
+    const former = shown;
+    const isRenewed = isSame && login === record.login;
+    login = record.login;
+    if (former.id === id && former.state === state) return;
+    shown = { id, state };
+    if (isRenewed && former.id && id) after(() => options.onRenewed?.(id, former.id!));
+    if (isSame && former.id && over && !id) after(() => options.onEnded?.(over));
+    for (const listener of listeners) after(listener);
+  }
+
+  // Heartbeats.
+
+  const intervalOf = (record: Record) => {
+    const { interval } = record;
+    return options.heartbeatMs ?? (interval! >= 1_000 ? interval! : 5 * MINUTE_MS);
+  };
+
+  /** Since the tab was used, or is: a page that nobody looks at does not keep a session alive. */
+  function isUsed(record: Record): boolean {
+    const isSeen = activity === "always" || !globalThis.document;
+    return isSeen || (activity === "visible" && !document.hidden) || used > (record.sent ?? 0);
+  }
+
+  /** How long until the next heartbeat is due; at most 0 if it is. */
+  function untilDue(record: Record): number {
+    const { failed, sent } = record;
+    return failed ? remaining(failed.at, failed.wait) : remaining(sent, intervalOf(record));
+  }
+
+  async function beat(isForced = false): Promise<void> {
+    if (me) {
+      const record = read(nameOf(me.user));
+      // No token is asked for in vain.
+      if (record.id && !isForced && (untilDue(record) > 0 || !isUsed(record))) return;
+    }
+    let identity;
+    try {
+      identity = await who();
+      stumbles = 0;
+    } catch (error) {
+      stumbles++;
+      return after(() => options.onError?.(error));
+    }
+    if (!identity) return;
+    const name = nameOf(identity.user);
+    const task = () => pulse(identity, name, isForced);
+    const { claim } = read(name);
+    await alone(name, task);
+    // A tab that was frozen holds its lock as long as it sleeps; its claim tells.
+    if (claim && remaining(claim, LIMIT_MS) <= 0 && read(name).claim === claim) await task();
+  }
+
+  async function pulse(identity: Identity, name: string, isForced: boolean): Promise<void> {
+    const record = read(name);
+    const { id, claim } = record;
+    if (!id || remaining(claim, LIMIT_MS) > 0) return;
+    if (!isForced && (untilDue(record) > 0 || !isUsed(record))) return;
+    write(name, { ...record, claim: Date.now() });
+    try {
+      settle(name, id, await request<Heartbeat>(options, identity, pathOf(id)));
+    } catch (error) {
+      fail(name, id, error as SessionsError);
+    }
+  }
+
+  /** Takes an answer, unless the session of which it tells is no longer this browser's. */
+  function settle(name: string, id: string, answer: Heartbeat): void {
+    const { claim, failed, engaged, ...record } = read(name);
+    if (record.id !== id) return;
+    if (answer.needsNewSession) return finish(name, id, true);
+    const next = answer.status === "renewed" ? answer.sessionId : id;
+    write(name, { ...record, id: next, sent: Date.now(), ...(next === id && { engaged }) });
+  }
+
+  function fail(name: string, id: string, error: SessionsError): void {
+    const { claim, ...record } = read(name);
+    if (record.id !== id) return;
+    const count = record.failed?.count || 0;
+    // Whatever blocks a page's requests goes on doing so.
+    const most = intervalOf(record) * (error.status === 0 && count > 5 ? 6 : 1);
+    const wait = Math.max(error.retryAfterMs, Math.min(most, backOff(count)));
+    write(name, { ...record, failed: { at: Date.now(), count: count + 1, wait } });
+    after(() => options.onError?.(error));
+    if (error.status === 401 && !count) after(() => options.onLoginNeeded?.());
+  }
+
+  function finish(name: string, id: string, isLoginNeeded: boolean): void {
+    if (read(name).id !== id) return;
+    write(name, { over: id });
+    if (isLoginNeeded) after(() => options.onLoginNeeded?.());
+  }
+
+  /** A last heartbeat while that is still possible: it may never be known whether it arrived. */
+  function leave(): void {
+    const isWorthIt = activity === "visible" || (me && isUsed(read(nameOf(me.user))));
+    used = activity === "visible" ? Date.now() : used;
+    if (!me || !isWorthIt) return;
+    const name = nameOf(me.user);
+    const record = read(name);
+    const { id, sent, claim, failed } = record;
+    const interval = intervalOf(record);
+    const isRecent = remaining(sent, Math.min(MINUTE_MS, interval)) > 0 || remaining(record.left, interval) > 0;
+    if (!id || isRecent || failed || remaining(claim, LIMIT_MS) > 0) return;
+    const now = Date.now();
+    write(name, { ...record, left: now, claim: now });
+    send<Heartbeat>(options, me.token, pathOf(id), { keepalive: true }).then(
+      (answer) => settle(name, id, answer),
+      () => {
+        const { claim, ...record } = read(name);
+        if (claim === now) write(name, record);
+      },
+    );
+  }
+
+  // Opened by `start`, closed by `stop`.
+
+  function arm(): void {
+    clearTimeout(timer);
+    if (!starts) return;
+    const record = me ? read(nameOf(me.user)) : {};
+    const due = record.id && isUsed(record) ? untilDue(record) : MINUTE_MS;
+    const wait = stumbles ? backOff(stumbles - 1) : due > 0 ? due : 5_000;
+    // No longer than a minute, because a timer stands still while the machine sleeps; and not all tabs at once.
+    timer = setTimeout(() => void tick(), Math.min(wait, MINUTE_MS) + Math.random() * Math.min(1_000, wait / 10));
+  }
+
+  async function tick(isForced = false): Promise<void> {
+    await beat(isForced);
+    arm();
+  }
+
+  function tune(): void {
+    if (!starts || !me || channel) return;
+    channel = new Channel(nameOf(me.user), () => {
+      look();
+      arm();
+    });
+  }
+
+  function open(): void {
+    const { document, window } = globalThis;
+    used = document?.hidden ? 0 : Date.now();
+    if (document) {
+      const { signal } = (listening = new AbortController());
+      const on = (target: EventTarget, types: string[], listener: () => void) => {
+        for (const type of types) target.addEventListener(type, listener, { signal, capture: true, passive: true });
+      };
+      on(document, ["visibilitychange"], () => (document.hidden ? leave() : void tick()));
+      on(document, ["resume"], () => void tick());
+      // An open channel bars the way back to a page that was left.
+      on(window, ["pagehide"], () => {
+        channel?.close();
+        channel = undefined;
+      });
+      on(window, ["pageshow"], () => {
+        tune();
+        look();
+        void tick();
+      });
+      on(window, ["online"], () => {
+        const record = me ? read(nameOf(me.user)) : {};
+        void tick(!!record.id && remaining(record.sent, intervalOf(record)) <= 0);
+      });
+      if (activity === "input") on(document, INPUT, () => (used = Date.now()));
+    }
+    void tick();
+  }
+
+  function close(): void {
+    clearTimeout(timer);
+    listening?.abort();
+    channel?.close();
+    channel = undefined;
+  }
+
+  function stop(): void {
+    if (starts && !--starts) close();
+  }
+
+  // What a page asks for.
+
+  async function call<T>(path: string, method = "GET"): Promise<T> {
+    const identity = await signedIn();
+    const { id } = read(nameOf(identity.user));
+    return request<T>(options, identity, path, { method, headers: id ? { "x-session-id": id } : {} });
+  }
+
+  /** Under the lock, or where a repeat does no harm because all tabs have one key. */
+  async function openSession(identity: Identity, name: string): Promise<string> {
+    for (let isFirst = true; ; isFirst = false) {
+      const record = read(name);
+      if (record.id) return record.id;
+      const isStored = !!record.key;
+      let key = record.key ?? uuid();
+      // Before it is sent: an answer that is lost is asked for again under the same key.
+      write(name, { ...record, key, claim: Date.now() });
+      if (!globalThis.navigator?.locks) {
+        await settled();
+        key = read(name).key ?? key;
+      }
+      try {
+        const headers = { "idempotency-key": key };
+        return await adopt(identity, name, key, await request<Login>(options, identity, "/auth/login", { headers }));
+      } catch (error) {
+        const { key: kept, claim, ...now } = read(name);
+        // An earlier login of that key was answered to nobody, and its session has been ended since.
+        const isOver = isStored && isFirst && (error as SessionsError).code === "session_ended";
+        if (kept === key) write(name, isOver ? now : { ...now, key });
+        if (!isOver) throw error;
+      }
+    }
+  }
+
+  /** Makes the session of a login this browser's, unless there is another or none wanted by now. */
+  async function adopt(identity: Identity, name: string, key: string, { body }: Login): Promise<string> {
+    const { sessionId: id, startTime, expiresAt } = body;
+    const record = read(name);
+    if (record.id) return record.id;
+    if (record.key !== key) {
+      await request(options, identity, "/auth/logout", { body: { sessionId: id } });
+      throw new SessionsError("Logged out meanwhile");
+    }
+    const interval = Math.min(5 * MINUTE_MS, (Date.parse(expiresAt) - Date.parse(startTime)) / 3);
+    write(name, { id, login: key, interval, sent: Date.now() });
+    return id;
+  }
+
+  return {
+    async login() {
+      const identity = await signedIn();
+      const name = nameOf(identity.user);
+      const since = Date.now();
+      for (;;) {
+        const task = () => openSession(identity, name);
+        const id = read(name).id ?? (remaining(since, LIMIT_MS) > 0 ? await alone(name, task) : await task());
+        if (id) {
+          arm();
+          return id;
+        }
+        // Another tab is at it.
+        await settled();
+      }
+    },
+    async logout() {
+      // An application may have dropped its token first.
+      const former = me;
+      const identity = (await who().catch(() => null)) ?? former;
+      if (!identity) return;
+      const name = nameOf(identity.user);
+      const { id } = read(name);
+      write(name, id ? { over: id } : {});
+      if (id) await request(options, identity, "/auth/logout", { body: { sessionId: id }, keepalive: true });
+    },
+    async engaged(value = true) {
+      const identity = await signedIn();
+      const name = nameOf(identity.user);
+      for (let isFirst = true; ; isFirst = false) {
+        const record = read(name);
+        const { id } = record;
+        if (!id) throw new SessionsError("There is no session");
+        if (record.engaged === value) return;
+        write(name, { ...record, engaged: value });
+        try {
+          const path = `/user-sessions/${id}/content-engaged`;
+          const { sessionId } = await request<ContentEngaged>(options, identity, path, {
+            method: "PATCH",
+            body: { engaged: value },
+          });
+          const now = read(name);
+          if (sessionId !== id && (now.id === id || now.id === sessionId)) {
+            write(name, { ...now, id: sessionId, engaged: value, sent: Date.now() });
+          }
+          return;
+        } catch (error) {
+          const { engaged, ...now } = read(name);
+          if (now.id === id) write(name, now);
+          const { code } = error as SessionsError;
+          if (code === "session_ended") finish(name, id, true);
+          if (code !== "session_not_found" || !isFirst) throw error;
+          // A heartbeat starts a session for an id that the service no longer knows.
+          await beat(true);
+        }
+      }
+    },
+    list: () => call("/user-sessions"),
+    get: (id) => call(`/user-sessions/${encodeURIComponent(id)}`),
+    async end(id) {
+      const { user } = await signedIn();
+      const { sessionId } = await call<EndedSession>(`/user-sessions/end/${encodeURIComponent(id)}`, "POST");
+      // This browser's own may be known here by an id that has been renewed since.
+      for (const ended of [id, sessionId]) finish(nameOf(user), ended, false);
+    },
+    async endOthers() {
+      return (await call<EndedSessions>("/user-sessions/end-others", "POST")).endedSessions;
+    },
+    start() {
+      if (!starts++) open();
+      let isStarted = true;
+      return () => {
+        if (isStarted) stop();
+        isStarted = false;
+      };
+    },
+    stop,
+    get current() {
+      return shown.id;
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    getSnapshot: () => shown,
+  };
+}
+
+const pathOf = (id: string) => `/user-sessions/heartbeat/${id}`;
+
+/** How much is left of `wait` since `at`. A clock that was set back leaves nothing; nor does an `at` that is none. */
+function remaining(at: number | undefined, wait: number): number {
+  const passed = Date.now() - at!;
+  return passed >= 0 && passed < wait ? wait - passed : 0;
+}
+
+/** Twice as long each time: 2 to 5 seconds at first, which is when a machine that wakes has a network again. */
+const backOff = (count: number) => (2_000 + 3_000 * Math.random()) * 2 ** count;
+
+/** In a task of its own, so that what a listener throws is its own fault alone. */
+const after = (task: () => void) => queueMicrotask(task);
+
+/** Random, version 4. `crypto.randomUUID` is missing on insecure origins. */
+function uuid(): string {
+  return "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) =>
+    (+digit ^ (crypto.getRandomValues(new Uint8Array(1))[0]! & (15 >> (+digit / 4)))).toString(16),
+  );
+}

@@ -1,0 +1,73 @@
+/** What tabs of one browser share: a lock for a moment, and word that a record has changed. */
+
+/** Within this time what one tab stored is what the others read: each has a copy, and word of a lock may be faster. */
+const SETTLING_MS = 50;
+
+/** Waits until other tabs' writes are here. */
+export const settled = () => new Promise<void>((resolve) => setTimeout(resolve, SETTLING_MS));
+
+/**
+ * Runs `task` if no other tab is at one; `undefined` if one is. Nothing is held while idle, nothing queues, and nothing is
+ * stolen: a page that holds a lock, or waits for one, is neither frozen nor kept for going back. Without locks (on an
+ * insecure origin) it runs, and what the record says must do.
+ */
+export async function alone<T>(name: string, task: () => Promise<T>): Promise<T | undefined> {
+  const locks = globalThis.navigator?.locks;
+  if (!locks) return task();
+  let began = false;
+  try {
+    return await locks.request(name, { ifAvailable: true }, async (lock) => {
+      if (!lock) return undefined;
+      began = true;
+      await settled();
+      return task();
+    });
+  } catch (error) {
+    // A sandboxed frame has locks that may not be asked for.
+    if (began) throw error;
+    return task();
+  }
+}
+
+/** Tells the other tabs that a record has changed, and hears of it. */
+export class Channel {
+  private channel: BroadcastChannel | undefined;
+
+  constructor(
+    private readonly name: string,
+    private readonly onChange: () => void,
+  ) {
+    this.channel = open(name);
+    if (this.channel) this.channel.onmessage = onChange;
+    globalThis.addEventListener?.("storage", this.onStorage);
+  }
+
+  tell(): void {
+    this.channel?.postMessage(0);
+  }
+
+  close(): void {
+    this.channel?.close();
+    globalThis.removeEventListener?.("storage", this.onStorage);
+  }
+
+  private readonly onStorage = ({ key }: StorageEvent): void => {
+    // No key: all was cleared.
+    if (key === this.name || key === null) this.onChange();
+  };
+}
+
+/** The same from a tab that does not listen. */
+export function tell(name: string): void {
+  const channel = open(name);
+  channel?.postMessage(0);
+  channel?.close();
+}
+
+function open(name: string): BroadcastChannel | undefined {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,509 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+import { createSessions, SessionsError } from "../dist/index.js";
+import * as support from "./support.mjs";
+
+const { active, during, expired, ID, NEXT, pass, refused, renewed, service, settle, started, storage, token } = support;
+const baseUrl = "http://api.test";
+const MINUTE = 60_000;
+
+beforeEach(support.standStill);
+afterEach(support.goOn);
+
+/** A client and what happened to it. */
+function client(answer, options = {}) {
+  const api = service(answer);
+  const shared = options.storage ?? storage();
+  const events = [];
+  const sessions = createSessions({
+    baseUrl,
+    getToken: () => token(),
+    storage: shared,
+    fetch: api.fetch,
+    onRenewed: (id, former) => events.push(["renewed", id, former]),
+    onEnded: (id) => events.push(["ended", id]),
+    onLoginNeeded: () => events.push(["loginNeeded"]),
+    onError: (error) => events.push(["error", error.status ?? error.message]),
+    ...options,
+  });
+  return { ...api, sessions, shared, events };
+}
+
+const usual = ({ path }) => (path === "/auth/login" ? started() : active);
+
+/** A client that is logged in and started. */
+async function going(answer = usual, options) {
+  const made = client(answer, options);
+  await during(made.sessions.login());
+  made.sessions.start();
+  await settle();
+  made.asked.length = 0;
+  return made;
+}
+
+test("nothing is read, opened or sent before a method is called", async () => {
+  let touched = 0;
+  const watched = new Proxy({}, { get: () => touched++ });
+  client(usual, { storage: watched, getToken: () => touched++ });
+  await pass(10 * MINUTE);
+  assert.equal(touched, 0);
+});
+
+test("start opens no session", async () => {
+  const { sessions, asked } = client(usual);
+  sessions.start();
+  await pass(30 * MINUTE, 10_000);
+  assert.deepEqual([asked.length, sessions.current], [0, null]);
+  sessions.stop();
+});
+
+test("a heartbeat is sent every five minutes, to the id and with the token", async () => {
+  const { sessions, asked, paths } = await going();
+  await pass(16 * MINUTE, 5_000);
+  sessions.stop();
+  assert.deepEqual(paths(), Array(3).fill(`POST /user-sessions/heartbeat/${ID}`));
+  assert.equal(asked[0].headers.authorization, `Bearer ${token()}`);
+});
+
+test("where the service's timeout is short, a heartbeat is sent three times within it", async () => {
+  const { sessions, asked } = await going(({ path }) => (path === "/auth/login" ? started(ID, 90) : active));
+  await pass(95_000);
+  sessions.stop();
+  assert.equal(asked.length, 3);
+});
+
+test("starts are counted, and what a start returns takes it back once", async () => {
+  const { sessions, asked } = await going();
+  const takeBack = sessions.start();
+  takeBack();
+  takeBack();
+  await pass(6 * MINUTE, 5_000);
+  assert.equal(asked.length, 1, "the first start still holds");
+  sessions.stop();
+  sessions.stop();
+  await pass(30 * MINUTE, 10_000);
+  assert.equal(asked.length, 1);
+  sessions.start();
+  await settle();
+  assert.equal(asked.length, 2, "one stop too many takes nothing back");
+  sessions.stop();
+});
+
+test("a renewed id is adopted, told once, and used from then on", async () => {
+  const { sessions, events, asked, shared } = await going(({ path }) =>
+    path === "/auth/login" ? started() : path.endsWith(ID) ? renewed() : active,
+  );
+  const snapshots = [];
+  sessions.subscribe(() => snapshots.push(sessions.getSnapshot()));
+  await pass(11 * MINUTE, 5_000);
+  sessions.stop();
+  assert.deepEqual(events, [["renewed", NEXT, ID]]);
+  assert.deepEqual(snapshots, [{ id: NEXT, state: "live" }]);
+  assert.equal(sessions.getSnapshot(), snapshots[0], "the same object until something changes");
+  assert.ok(asked[1].path.endsWith(NEXT));
+  assert.equal(shared.record().id, NEXT);
+});
+
+test("a session that is over needs a login, and gets no more heartbeats", async () => {
+  const { sessions, events, asked } = await going(({ path }) => (path === "/auth/login" ? started() : expired));
+  await pass(30 * MINUTE, 5_000);
+  sessions.stop();
+  assert.deepEqual(events, [["ended", ID], ["loginNeeded"]]);
+  assert.deepEqual([asked.length, sessions.getSnapshot()], [1, { id: null, state: "over" }]);
+});
+
+test("a login returns the session that is stored, and its key is sent again until it is answered", async () => {
+  let isDown = true;
+  const keys = [];
+  const { sessions, shared } = client(({ path, headers }) => {
+    if (path !== "/auth/login") return active;
+    keys.push(headers["idempotency-key"]);
+    return isDown ? new TypeError("fetch failed") : started();
+  });
+  await assert.rejects(during(sessions.login()), { name: "SessionsError", status: 0 });
+  isDown = false;
+  assert.equal(await during(sessions.login()), ID);
+  assert.equal(await during(sessions.login()), ID);
+  assert.equal(new Set(keys).size, 1);
+  assert.match(keys[0], /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
+  assert.equal(shared.record().key, undefined);
+});
+
+test("a key whose session was ended is forgotten, once", async () => {
+  let ended = 1;
+  const { sessions, asked, shared } = client(({ path }) =>
+    path !== "/auth/login" ? active : ended-- > 0 ? refused(409, "session_ended") : started(),
+  );
+  shared.setItem(`user-sessions ${baseUrl}  alice`, JSON.stringify({ key: NEXT }));
+  assert.equal(await during(sessions.login()), ID);
+  assert.equal(asked[0].headers["idempotency-key"], NEXT);
+  assert.notEqual(asked[1].headers["idempotency-key"], NEXT);
+  await during(sessions.logout());
+  ended = 9;
+  await assert.rejects(during(sessions.login()), { status: 409 });
+  assert.equal(asked.filter(({ path }) => path === "/auth/login").length, 3, "a key of its own is not tried again");
+});
+
+test("logins at the same time open one session", async () => {
+  const { sessions, paths } = client(usual);
+  const ids = await during(Promise.all([sessions.login(), sessions.login(), sessions.login()]), 4_000);
+  assert.deepEqual(new Set(ids), new Set([ID]));
+  assert.ok(paths().length <= 3);
+});
+
+test("a late login is undone if the user has logged out meanwhile", async () => {
+  let answer;
+  const { sessions, paths } = client(({ path }) =>
+    path === "/auth/login" ? new Promise((resolve) => (answer = () => resolve(started()))) : { body: {} },
+  );
+  const login = sessions.login();
+  await settle();
+  await pass(200, 50);
+  await during(sessions.logout());
+  answer();
+  await assert.rejects(during(login), /Logged out meanwhile/);
+  assert.deepEqual([sessions.current, paths().at(-1)], [null, "POST /auth/logout"]);
+});
+
+test("a late heartbeat's answer does not bring back a session that was logged out", async () => {
+  let answer;
+  const { sessions, shared, events } = await going(({ path }) => {
+    if (path === "/auth/login") return started();
+    if (path === "/auth/logout") return { body: { status: "success" } };
+    return new Promise((resolve) => (answer = () => resolve(renewed())));
+  });
+  await pass(5 * MINUTE + 2_000, 1_000);
+  await during(sessions.logout());
+  answer();
+  await settle();
+  sessions.stop();
+  assert.deepEqual([shared.record(), sessions.current], [{ over: ID }, null]);
+  assert.deepEqual(events, [["ended", ID]]);
+});
+
+test("logout holds in this browser even where the service cannot be reached, and says so", async () => {
+  const { sessions, events } = await going(({ path }) => (path === "/auth/logout" ? new TypeError("x") : usual({ path })));
+  await assert.rejects(during(sessions.logout()), { name: "SessionsError", status: 0 });
+  sessions.stop();
+  assert.deepEqual([sessions.getSnapshot(), events], [{ id: null, state: "over" }, [["ended", ID]]]);
+});
+
+test("failures are tried again after 2 seconds, then twice as long each time, up to the interval", async () => {
+  const times = [];
+  const { sessions } = await going(({ path }) => {
+    if (path === "/auth/login") return started();
+    times.push(Date.now());
+    return refused(503, "unavailable");
+  });
+  await pass(25 * MINUTE, 500);
+  sessions.stop();
+  const pauses = times.slice(1).map((time, index) => Math.round((time - times[index]) / 1_000));
+  assert.deepEqual(pauses.slice(0, 9), [2, 4, 8, 16, 32, 64, 128, 256, 300].map((wait) => wait));
+});
+
+test("Retry-After is kept to", async () => {
+  const times = [];
+  const { sessions } = await going(({ path }) => {
+    if (path === "/auth/login") return started();
+    times.push(Date.now());
+    return times.length > 1 ? active : refused(429, "too_many", { "retry-after": "90" });
+  });
+  await pass(8 * MINUTE, 500);
+  sessions.stop();
+  assert.ok(times[1] - times[0] >= 90_000 && times[1] - times[0] < 95_000, `${times[1] - times[0]} ms`);
+});
+
+test("a browser that blocks the calls is asked less and less", async () => {
+  const { sessions, asked } = await going(({ path }) => (path === "/auth/login" ? started() : new TypeError("blocked")));
+  await pass(20 * MINUTE, 1_000);
+  asked.length = 0;
+  await pass(120 * MINUTE, 5_000);
+  sessions.stop();
+  assert.ok(asked.length <= 5, `${asked.length} calls in two hours`);
+});
+
+test("a token that is refused is asked for afresh, once", async () => {
+  const asks = [];
+  let current = "old";
+  const { sessions, asked, events } = await going(
+    ({ path, headers }) => {
+      if (path === "/auth/login") return started();
+      return headers.authorization.endsWith(Buffer.from("new").toString("base64url")) ? active : refused(401, "unauthorized");
+    },
+    {
+      getToken: (options) => {
+        if (options) asks.push(options);
+        if (options?.fresh) current = "new";
+        return token("alice", current);
+      },
+    },
+  );
+  await pass(6 * MINUTE, 5_000);
+  sessions.stop();
+  assert.deepEqual([asks, asked.length, events], [[{ fresh: true }], 2, []]);
+});
+
+test("a token that stays refused needs a login, which is said once", async () => {
+  const { sessions, events } = await going(({ path }) => (path === "/auth/login" ? started() : refused(401, "unauthorized")));
+  await pass(30 * MINUTE, 1_000);
+  sessions.stop();
+  assert.equal(events.filter(([event]) => event === "loginNeeded").length, 1);
+  assert.equal(sessions.current, ID, "the session itself goes on");
+});
+
+test("a getToken that fails is no sign-out, and is asked again", async () => {
+  let isDown = false;
+  const { sessions, asked, events } = await going(usual, {
+    getToken: () => {
+      if (isDown) throw new Error("offline");
+      return token();
+    },
+  });
+  isDown = true;
+  await pass(6 * MINUTE, 1_000);
+  assert.deepEqual([asked.length, sessions.current], [0, ID]);
+  assert.ok(events.length > 1 && events.every(([event]) => event === "error"));
+  isDown = false;
+  await pass(2 * MINUTE, 1_000);
+  sessions.stop();
+  assert.equal(asked.length, 1);
+});
+
+test("a getToken that never answers is given up", async () => {
+  const { sessions } = client(usual, { getToken: () => new Promise(() => {}) });
+  await assert.rejects(during(sessions.login(), 11_000), /getToken took too long/);
+});
+
+test("a service that never answers is given up, and the request is ended", async () => {
+  const { sessions, asked, events } = await going(({ path }) => (path === "/auth/login" ? started() : new Promise(() => {})));
+  await pass(5 * MINUTE + 20_000, 1_000);
+  sessions.stop();
+  assert.ok(asked[0].signal.aborted);
+  assert.equal(events[0][0], "error");
+});
+
+test("another user's token never sends the former user's id", async () => {
+  let user = "alice";
+  const { sessions, asked, shared } = await going(
+    ({ path, headers }) => (path === "/auth/login" ? started(headers.authorization.includes(token("bob")) ? NEXT : ID) : active),
+    { getToken: () => token(user) },
+  );
+  user = "bob";
+  await pass(10 * MINUTE, 5_000);
+  assert.deepEqual([asked.length, sessions.current], [0, null]);
+  assert.equal(await during(sessions.login()), NEXT);
+  await during(sessions.list());
+  assert.equal(asked.at(-1).headers["x-session-id"], NEXT);
+  user = "alice";
+  await during(sessions.list());
+  sessions.stop();
+  assert.equal(asked.at(-1).headers["x-session-id"], ID);
+  assert.equal(shared.items.size, 2);
+});
+
+test("a change of user is no end and no renewal", async () => {
+  let user = "alice";
+  const bobs = storage({ [`user-sessions ${baseUrl}  bob`]: JSON.stringify({ over: NEXT }) });
+  const { sessions, events } = await going(usual, { storage: bobs, getToken: () => token(user) });
+  user = "bob";
+  await during(sessions.list());
+  sessions.stop();
+  assert.deepEqual([sessions.getSnapshot(), events], [{ id: null, state: "over" }, []]);
+});
+
+test("a fresh token of another user is not used for what the former one asked", async () => {
+  let user = "alice";
+  const { sessions, asked, events } = await going(({ path }) => (path === "/auth/login" ? started() : refused(401, "unauthorized")), {
+    getToken: (options) => token(options?.fresh ? (user = "bob") : user),
+  });
+  await pass(5 * MINUTE + 1_000, 1_000);
+  sessions.stop();
+  assert.deepEqual([asked.length, events[0]], [1, ["error", 401]]);
+});
+
+test("nobody signed in: nothing is sent, and a login says so", async () => {
+  const { sessions, asked } = client(usual, { getToken: () => null });
+  sessions.start();
+  await pass(10 * MINUTE, 5_000);
+  await assert.rejects(during(sessions.login()), /Nobody is signed in/);
+  sessions.stop();
+  assert.equal(asked.length, 0);
+});
+
+test("a token that is no JWT is an error that says so", async () => {
+  for (const bad of ["opaque", "a.b.c", `x.${Buffer.from("{}").toString("base64url")}.y`]) {
+    const { sessions } = client(usual, { getToken: () => bad });
+    await assert.rejects(during(sessions.login()), /no JWT with a sub/);
+  }
+});
+
+test("a sub in any script names a record of its own", async () => {
+  const { sessions, shared } = client(usual, { getToken: () => token("zoë-日本") });
+  await during(sessions.login());
+  assert.ok([...shared.items.keys()][0].endsWith("zoë-日本"));
+});
+
+test("engagement is sent once per session and value, and a successor's id is adopted", async () => {
+  let successor = ID;
+  const { sessions, asked, events } = await going(({ path }) =>
+    path.endsWith("content-engaged") ? { body: { sessionId: successor, contentEngaged: true } } : usual({ path }),
+  );
+  await during(sessions.engaged());
+  await during(sessions.engaged(true));
+  assert.equal(asked.length, 1);
+  successor = NEXT;
+  await during(sessions.engaged(false));
+  assert.deepEqual([asked.length, JSON.parse(asked[1].body), sessions.current], [2, { engaged: false }, NEXT]);
+  await during(sessions.engaged(false));
+  assert.equal(asked.length, 2);
+  sessions.stop();
+  assert.deepEqual(events, [["renewed", NEXT, ID]]);
+});
+
+test("engagement that was not taken is sent again", async () => {
+  let isDown = true;
+  const { sessions, asked } = await going(({ path }) => {
+    if (!path.endsWith("content-engaged")) return usual({ path });
+    return isDown ? refused(503, "unavailable") : { body: { sessionId: ID, contentEngaged: true } };
+  });
+  await assert.rejects(during(sessions.engaged()), { status: 503, code: "unavailable" });
+  isDown = false;
+  await during(sessions.engaged());
+  sessions.stop();
+  assert.equal(asked.length, 2);
+});
+
+test("engagement with an id that is no longer known starts a session by a heartbeat", async () => {
+  const { sessions, paths } = await going(({ path }) => {
+    if (path.startsWith("/user-sessions/heartbeat")) return renewed();
+    if (path.includes(ID)) return refused(404, "session_not_found");
+    return path.endsWith("content-engaged") ? { body: { sessionId: NEXT, contentEngaged: true } } : usual({ path });
+  });
+  await during(sessions.engaged());
+  sessions.stop();
+  assert.deepEqual(paths(), [
+    `PATCH /user-sessions/${ID}/content-engaged`,
+    `POST /user-sessions/heartbeat/${ID}`,
+    `PATCH /user-sessions/${NEXT}/content-engaged`,
+  ]);
+});
+
+test("engagement with a session that was ended says so, and is the end of it here", async () => {
+  const { sessions, events } = await going(({ path }) =>
+    path.endsWith("content-engaged") ? refused(409, "session_ended") : usual({ path }),
+  );
+  await assert.rejects(during(sessions.engaged()), { code: "session_ended" });
+  await assert.rejects(during(sessions.engaged()), /There is no session/);
+  sessions.stop();
+  assert.deepEqual(events, [["ended", ID], ["loginNeeded"]]);
+});
+
+test("ending this browser's session ends it here, by its own id or by its successor's", async () => {
+  for (const ended of [ID, NEXT]) {
+    const { sessions, events } = await going(({ path }) =>
+      path.includes("/end/") ? { body: { status: "success", sessionId: ended } } : usual({ path }),
+    );
+    await during(sessions.end(ID));
+    sessions.stop();
+    assert.deepEqual([events, sessions.current], [[["ended", ID]], null]);
+  }
+});
+
+test("ending another session leaves this one alone", async () => {
+  const { sessions, events } = await going(({ path }) =>
+    path.includes("/end/") ? { body: { status: "success", sessionId: NEXT } } : usual({ path }),
+  );
+  await during(sessions.end(NEXT));
+  sessions.stop();
+  assert.deepEqual([events, sessions.current], [[], ID]);
+});
+
+test("a clock that was set back makes a heartbeat due", async () => {
+  const { sessions, asked, shared } = await going();
+  const [name] = shared.items.keys();
+  shared.setItem(name, JSON.stringify({ ...shared.record(), sent: Date.now() + 3_600_000 }));
+  await pass(2 * MINUTE, 1_000);
+  sessions.stop();
+  assert.equal(asked.length, 1);
+});
+
+test("another tab's claim is respected for as long as a request may take, and no longer", async () => {
+  const { sessions, asked, shared } = await going();
+  const [name] = shared.items.keys();
+  await pass(4 * MINUTE + 58_000, 1_000);
+  shared.setItem(name, JSON.stringify({ ...shared.record(), claim: Date.now() }));
+  await pass(9_000, 500);
+  assert.equal(asked.length, 0);
+  await pass(12_000, 500);
+  sessions.stop();
+  assert.equal(asked.length, 1);
+});
+
+test("garbage in storage is passed over", async () => {
+  for (const garbage of ["", "x", "null", "[]", "7", '{"id":5}', '{"id":"<script>"}', '{"id":null}', '{"sent":"x","interval":"y"}']) {
+    const shared = storage({ [`user-sessions ${baseUrl}  alice`]: garbage });
+    const { sessions, asked } = await going(usual, { storage: shared });
+    await pass(6 * MINUTE, 5_000);
+    sessions.stop();
+    assert.deepEqual([sessions.current, asked.length], [ID, 1], garbage);
+  }
+});
+
+test("garbage beside an id sends no flood", async () => {
+  const garbage = { id: ID, sent: "x", interval: -1, failed: 7, claim: "y", left: {} };
+  const shared = storage({ [`user-sessions ${baseUrl}  alice`]: JSON.stringify(garbage) });
+  const { sessions, asked } = client(usual, { storage: shared });
+  sessions.start();
+  await pass(11 * MINUTE, 1_000);
+  sessions.stop();
+  assert.equal(asked.length, 3);
+});
+
+test("storage that throws leaves the session in memory", async () => {
+  const fail = () => {
+    throw new Error("SecurityError");
+  };
+  for (const broken of [{ getItem: fail, setItem: fail }, { getItem: () => null, setItem: fail }]) {
+    const { sessions, asked } = await going(usual, { storage: broken });
+    await pass(6 * MINUTE, 5_000);
+    sessions.stop();
+    assert.deepEqual([sessions.current, asked.length], [ID, 1]);
+  }
+});
+
+test("a storage that was cleared is filled again", async () => {
+  const { sessions, asked, shared } = await going();
+  shared.items.clear();
+  await pass(6 * MINUTE, 5_000);
+  sessions.stop();
+  assert.deepEqual([sessions.current, asked.length, shared.record().id], [ID, 1, ID]);
+});
+
+test("a listener that throws harms nobody else", async () => {
+  const thrown = [];
+  // The test runner takes what is thrown to nobody for a failure.
+  mock.method(globalThis, "queueMicrotask", (task) =>
+    Promise.resolve()
+      .then(task)
+      .catch((error) => thrown.push(error.message)),
+  );
+  const { sessions } = await going(({ path }) => (path === "/auth/login" ? started() : renewed()), {
+    onRenewed: () => {
+      throw new Error("an application's own");
+    },
+  });
+  await pass(6 * MINUTE, 5_000);
+  sessions.stop();
+  assert.deepEqual([thrown, sessions.current], [["an application's own"], NEXT]);
+});
+
+test("errors have what the service said", async () => {
+  const { sessions } = await going(({ path }) =>
+    path === "/user-sessions" ? refused(503, "unavailable", { "retry-after": "1", "x-request-id": "abc" }) : usual({ path }),
+  );
+  const error = await during(sessions.list()).catch((error) => error);
+  sessions.stop();
+  assert.ok(error instanceof SessionsError);
+  const { status, code, message, requestId, retryAfterMs } = error;
+  assert.deepEqual([status, code, message, requestId, retryAfterMs], [503, "unavailable", "It is unavailable", "abc", 1_000]);
+});
