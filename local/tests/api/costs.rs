@@ -39,6 +39,25 @@ async fn a_login_is_one_call_and_two_write_units() {
 }
 
 #[tokio::test]
+async fn a_login_with_a_key_is_one_call_and_a_repeat_of_it_four() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let login = || {
+        alice.request("POST", "/auth/login").header("idempotency-key", "6e1c7a52-64b5-4f30-9d0c-1f1f6f8d0b11")
+    };
+    cost(&alice);
+    alice.send(login()).await.ok();
+    // In a transaction each item costs double: the session's and its index entry's, and the key's.
+    assert_eq!(cost(&alice), (1, 2.0 + 2.0 + 1.0));
+    world.clock.advance(MS);
+    alice.send(login()).await.ok();
+    assert_eq!(cost(&alice), (4, 1.0 + 1.0), "two refused writes, a touch, and a look at the session");
+}
+
+#[tokio::test]
 async fn a_heartbeat_on_a_live_session_is_one_call_and_one_write_unit() {
     if lacks(&[Need::MovedClock, Need::Wire]) {
         return;

@@ -42,6 +42,8 @@ enum Prepared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
     Login,
+    /// With the id as its key.
+    LoginOnce,
     Heartbeat,
     Engage,
     End,
@@ -50,11 +52,12 @@ enum Operation {
     Logout,
 }
 
-use Operation::{End, EndOthers, Engage, Heartbeat, List, Login, Logout};
+use Operation::{End, EndOthers, Engage, Heartbeat, List, Login, LoginOnce, Logout};
 use Prepared::{Ahead, Chain, Ended, Expired, ExpiredChain, Live, Unknown};
 
 const SCENARIOS: &[(Operation, &[Prepared])] = &[
     (Login, &[Live]),
+    (LoginOnce, &[Live, Expired, Chain, ExpiredChain, Ended, Unknown]),
     (Heartbeat, &[Live, Expired, Chain, ExpiredChain, Ended, Unknown]),
     (Engage, &[Live, Expired, Chain, ExpiredChain, Ended]),
     (End, &[Live, Expired, Chain, ExpiredChain, Ended, Ahead]),
@@ -108,6 +111,7 @@ impl Scenario {
     async fn request(self, user: &User<'_>, id: &str) -> Answer {
         match self.operation {
             Login => user.call("POST", "/auth/login").await,
+            LoginOnce => user.send(user.request("POST", "/auth/login").header("idempotency-key", id)).await,
             Heartbeat => user.heartbeat(id).await,
             Engage => user.engage(id, true).await,
             End => user.end(id).await,
@@ -158,8 +162,9 @@ async fn run(world: &World, scenario: Scenario, disturbance: Option<Disturbance>
     let was_hit = world.wire.was_hit(&user.sub);
     let calls = world.wire.calls(&user.sub).len();
     world.wire.listen(&user.sub);
-    // A heartbeat whose pointer could not be moved is right, and the next one moves it.
-    let again = first.status == 503 || (scenario.operation == Heartbeat && was_hit);
+    // Where a pointer could not be moved the answer is right, and the next request moves it.
+    let moves_pointers = [Heartbeat, LoginOnce].contains(&scenario.operation);
+    let again = first.status == 503 || (moves_pointers && was_hit);
     let last = if again { scenario.request(&user, &id).await } else { first.clone() };
     let items = world.items_of(&user.sub).await;
     let names = names(&id, &items);
@@ -253,6 +258,14 @@ async fn a_login_survives_every_fault() {
         return;
     }
     survives(Login).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_with_a_key_survives_every_fault() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
+    survives(LoginOnce).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

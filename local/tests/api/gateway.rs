@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Need, World, active, lacks, remove, send};
+use crate::support::{Answer, Need, World, active, lacks, remove, send};
 
 fn temporary(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("user-sessions-{name}-{}", Uuid::new_v4()))
@@ -136,8 +136,12 @@ async fn every_answer_of_a_function_has_a_request_id() {
     }
     let world = World::new().await;
     let alice = world.user("alice").await;
-    let answer = alice.call("GET", "/user-sessions").await;
-    assert!(!answer.headers["apigw-requestid"].is_empty());
+    for (path, status) in [("/user-sessions", 200), ("/user-sessions/x", 400), ("/metrics/sessions", 403)] {
+        let Answer { status: answered, headers, .. } = alice.call("GET", path).await;
+        assert_eq!(answered, status);
+        assert!(!headers["x-request-id"].is_empty());
+        assert_eq!(headers["x-request-id"], headers["apigw-requestid"], "the gateway's own");
+    }
 }
 
 #[tokio::test]
@@ -272,7 +276,8 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ),
         ("Type: HttpApi", "Type: Schedule", "the event type Schedule is not understood here"),
         ("$request.header.Authorization", "$request.querystring.token", "the identity source"),
-        ("MaxAge: 600", "AllowCredentials: true", "unknown field `AllowCredentials`"),
+        ("maxAge: 7200", "allowAnything: true", "unknown field `allowAnything`"),
+        ("paths: {}", "paths: { /x: {} }", "paths of the DefinitionBody are not understood here"),
         ("!Ref SessionsTable", "!Ref Sessions", "!Ref Sessions names nothing"),
         ("!Ref SessionsTable", "!Sub '${Sessions}'", "!Ref Sessions names nothing"),
         ("!Ref SessionsTable", "!Select [0, [x]]", "Fn::Select is not understood here"),

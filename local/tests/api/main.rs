@@ -7,6 +7,7 @@
 mod authorizer;
 mod chains;
 mod conditions;
+mod cors;
 mod costs;
 mod counters;
 mod errors;
@@ -21,6 +22,7 @@ mod permissions;
 mod program;
 mod races;
 mod recount;
+mod repeated_login;
 mod rollup;
 mod rules;
 mod support;

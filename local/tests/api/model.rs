@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
 use serde_json::{Value, json};
+use shared::clock::instant;
 
 use crate::support::{Need, User, World, active, expired, lacks, renewed, unknown_id};
 
@@ -18,6 +19,8 @@ const KEPT_SECONDS: i64 = 3_600 + 90 * 86_400;
 #[derive(Clone, Debug)]
 enum Step {
     Login,
+    /// With a key, which may be an id.
+    LoginOnce(usize),
     /// The numbers choose among the ids that the user has seen.
     Heartbeat(usize),
     Engage(usize, bool),
@@ -48,6 +51,7 @@ fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
     ];
     let step = prop_oneof![
         3 => Just(Step::Login),
+        3 => any_id.clone().prop_map(Step::LoginOnce),
         8 => any_id.clone().prop_map(Step::Heartbeat),
         3 => (any_id.clone(), any::<bool>()).prop_map(|(id, engaged)| Step::Engage(id, engaged)),
         2 => any_id.clone().prop_map(Step::End),
@@ -210,6 +214,7 @@ impl Player<'_> {
                 let id = self.saw(&body["body"]["sessionId"]);
                 self.model.start(&id, None, false, now);
             }
+            Step::LoginOnce(number) => self.login_once(&self.id(*number), now).await,
             Step::Heartbeat(number) => self.heartbeat(&self.id(*number), now).await,
             Step::Engage(number, engaged) => self.engage(&self.id(*number), *engaged, now).await,
             Step::End(number) => {
@@ -288,18 +293,53 @@ impl Player<'_> {
         }
     }
 
+    async fn login_once(&mut self, key: &str, now: i64) {
+        let request = self.user.request("POST", "/auth/login").header("idempotency-key", key);
+        let answer = self.user.send(request).await;
+        if answer.status == 409 {
+            answer.error(409, "session_ended");
+            return self.keep_alive(key, None, now);
+        }
+        let body = answer.ok()["body"].clone();
+        let id = self.saw(&body["sessionId"]);
+        self.keep_alive(key, Some(&id), now);
+        let Record::Session { start, last, .. } = self.model.records[&id] else {
+            panic!("{id} is no session")
+        };
+        let shown = |milliseconds| instant(DateTime::from_timestamp_millis(milliseconds).unwrap());
+        assert_eq!(
+            (&body["startTime"], &body["expiresAt"]),
+            (&json!(shown(start)), &json!(shown(last + TIMEOUT)))
+        );
+    }
+
     async fn heartbeat(&mut self, id: &str, now: i64) {
-        let (head, found) = self.model.walk(id, now);
         let body = self.user.heartbeat(id).await.ok();
+        let kept_alive = match body["status"].as_str() {
+            Some("active") => Some(id.to_owned()),
+            Some("renewed") => Some(self.saw(&body["sessionId"])),
+            _ => None,
+        };
+        let expected = match &kept_alive {
+            None => expired(),
+            Some(head) if head == id => active(),
+            Some(head) => renewed(head),
+        };
+        assert_eq!(body, expected);
+        self.keep_alive(id, kept_alive.as_deref(), now);
+    }
+
+    /// The session that `id` stands for was kept alive, and is `answered`; `None` if it was ended.
+    fn keep_alive(&mut self, id: &str, answered: Option<&str>, now: i64) {
+        let (head, found) = self.model.walk(id, now);
         match found {
             Found::Ended => {
-                assert_eq!(body, expired());
+                assert_eq!(answered, None);
                 let until = self.model.records[&head].purge();
                 self.model.point(id, &head, until);
             }
             Found::Live => {
-                let expected = if head == id { active() } else { renewed(&head) };
-                assert_eq!(body, expected);
+                assert_eq!(answered, Some(head.as_str()));
                 let (last, _, _, kept) = self.model.session(&head);
                 if *last < now {
                     (*last, *kept) = (now, purge(now));
@@ -308,9 +348,8 @@ impl Player<'_> {
                 self.model.point(id, &head, until);
             }
             Found::Nothing | Found::Expired => {
-                assert_eq!(body["status"], "renewed", "{body}");
-                assert!(!self.model.records.contains_key(body["sessionId"].as_str().unwrap()), "a new one");
-                let new = self.saw(&body["sessionId"]);
+                let new = answered.expect("a session").to_owned();
+                assert!(!self.model.records.contains_key(&new), "a new one");
                 if let Found::Expired = found {
                     self.model.renew(&head, &new, false, now);
                 } else {

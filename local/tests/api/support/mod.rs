@@ -357,6 +357,8 @@ impl Answer {
     pub fn error(self, status: u16, code: &str) -> String {
         assert_eq!((self.status, &self.body["code"]), (status, &json!(code)), "{}", self.body);
         assert_eq!(self.body["status"], "error");
+        let retry_after = self.headers.get("retry-after").map(|value| value.to_str().unwrap());
+        assert_eq!(retry_after, (status == 503).then_some("1"));
         let message = self.body["message"].as_str().unwrap().to_owned();
         assert!(!message.is_empty());
         message
