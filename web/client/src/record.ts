@@ -17,8 +17,8 @@ export interface Record {
   interval?: number;
   /** When the last heartbeat was answered, by this machine's clock. */
   sent?: number;
-  /** When the last one was given up, how many have been since one was answered, and how long to wait. */
-  failed?: { at: number; count: number; wait: number };
+  /** When the last one was given up, how many have been since one was answered, how long to wait, and if by a 401. */
+  failed?: { at: number; count: number; wait: number; refused: boolean };
   /** When a tab took it on itself to send. */
   claim?: number;
   /** When a page sent one on leaving. */

@@ -207,12 +207,14 @@ export function createSessions(options: Options): Sessions {
     const { claim, ...record } = read(name);
     if (record.id !== id) return;
     const count = record.failed?.count || 0;
+    const isRefused = error.status === 401;
     // Whatever blocks a page's requests goes on doing so.
     const most = intervalOf(record) * (error.status === 0 && count > 5 ? 6 : 1);
     const wait = Math.max(error.retryAfterMs, Math.min(most, backOff(count)));
-    write(name, { ...record, failed: { at: Date.now(), count: count + 1, wait } });
+    const refused = record.failed?.refused || isRefused;
+    write(name, { ...record, failed: { at: Date.now(), count: count + 1, wait, refused } });
     after(() => options.onError?.(error));
-    if (error.status === 401 && !count) after(() => options.onLoginNeeded?.());
+    if (isRefused && !record.failed?.refused) after(() => options.onLoginNeeded?.());
   }
 
   function finish(name: string, id: string, isLoginNeeded: boolean): void {
@@ -396,6 +398,7 @@ export function createSessions(options: Options): Sessions {
           const { sessionId } = await request<ContentEngaged>(options, identity, path, {
             method: "PATCH",
             body: { engaged: value },
+            keepalive: true,
           });
           const now = read(name);
           if (sessionId !== id && (now.id === id || now.id === sessionId)) {

@@ -251,6 +251,17 @@ test("a token that stays refused needs a login, which is said once", async () =>
   assert.equal(sessions.current, ID, "the session itself goes on");
 });
 
+test("a token that is refused after other failures needs a login all the same, once", async () => {
+  let count = 0;
+  const { sessions, events } = await going(({ path }) => {
+    if (path === "/auth/login") return started();
+    return [new TypeError("offline"), refused(401, "unauthorized"), refused(503, "unavailable")][count++ % 3];
+  });
+  await pass(30 * MINUTE, 1_000);
+  sessions.stop();
+  assert.equal(events.filter(([event]) => event === "loginNeeded").length, 1);
+});
+
 test("a getToken that fails is no sign-out, and is asked again", async () => {
   let isDown = false;
   const { sessions, asked, events } = await going(usual, {
