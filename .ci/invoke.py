@@ -121,6 +121,8 @@ def tell_the_story(lambdas, login, log):
 
     def checked(function, answer, expected):
         assert answer["statusCode"] == 200, (function, answer)
+        request_id = json.loads(event_of(function))["requestContext"]["requestId"]
+        assert answer["headers"]["x-request-id"] == request_id, (function, answer)
         body = json.loads(answer["body"])
         for name, value in expected.items():
             assert body[name] == value, (function, name, body)
@@ -133,6 +135,9 @@ def tell_the_story(lambdas, login, log):
     session_id = body["body"]["sessionId"]
     assert '"SessionsStarted":1' in log and '"_aws"' in log, "the login is not counted:\n" + log
     assert '"message":"session started"' in log and '"timestamp"' in log, "the login is not logged:\n" + log
+
+    request_id = json.loads(event_of("Login"))["requestContext"]["requestId"]
+    assert f'"request_id":"{request_id}"' in log and '"lambda_request_id":"' in log, "the log names no request:\n" + log
 
     def metrics():
         answer = invoke("Rollup")
