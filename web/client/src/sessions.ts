@@ -141,10 +141,8 @@ export function createSessions(options: Options): Sessions {
 
   // Heartbeats.
 
-  const intervalOf = (record: Record) => {
-    const { interval } = record;
-    return options.heartbeatMs ?? (interval! >= 1_000 ? interval! : 5 * MINUTE_MS);
-  };
+  const intervalOf = ({ interval }: Record) =>
+    options.heartbeatMs ?? Math.max(1_000, interval! > 0 ? interval! : 5 * MINUTE_MS);
 
   /** Since the tab was used, or is: a page that nobody looks at does not keep a session alive. */
   function isUsed(record: Record): boolean {
