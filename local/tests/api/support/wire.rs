@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use aws_smithy_http_client::Connector;
@@ -18,7 +19,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 /// A call to the engine: one attempt of an operation.
 #[derive(Clone, Debug)]
@@ -77,7 +78,8 @@ pub struct Hold {
 impl Hold {
     /// Waits until the call is made.
     pub async fn reached(&self) {
-        self.reached.notified().await;
+        // A call that is never made fails the test that waits for it.
+        timeout(Duration::from_secs(60), self.reached.notified()).await.unwrap();
     }
 
     /// Lets it go on.
