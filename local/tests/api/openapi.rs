@@ -40,10 +40,8 @@ async fn the_document_has_the_templates_routes_and_no_other() {
     let mut in_document = BTreeMap::new();
     for operation in Operation::all() {
         let parameters = operation.parameters().into_iter();
-        let names: BTreeSet<String> = parameters
-            .filter(|(place, ..)| *place == "path")
-            .map(|(_, name, _)| name.to_owned())
-            .collect();
+        let names: BTreeSet<String> =
+            parameters.filter(|(place, ..)| *place == "path").map(|(_, name, _)| name.to_owned()).collect();
         let key = format!("{} {}", operation.method, operation.path);
         in_document.insert(key, (operation.place.text("operationId").unwrap().to_owned(), names));
     }
@@ -127,7 +125,9 @@ fn the_errors_of_the_document_are_those_of_the_functions() {
         })
         .collect();
     let mut documented = BTreeSet::new();
-    for (status, answer) in Operation::all().iter().flat_map(Operation::answers).filter(|(status, _)| *status >= 400) {
+    for (status, answer) in
+        Operation::all().iter().flat_map(Operation::answers).filter(|(status, _)| *status >= 400)
+    {
         let media = answer.get("content").unwrap().get("application/json").unwrap();
         documented.extend(codes(&media.get("schema").unwrap()).into_iter().map(|code| (status, code)));
     }
@@ -239,7 +239,9 @@ async fn the_document_and_its_page_are_there_for_anybody() {
             "/docs" => {
                 assert!(text.contains("href=\"docs.css\""));
                 // Nothing that the policy would stop, and nothing from elsewhere.
-                for unwanted in ["<script", "<style", " style=", "src=", " onclick", "href=\"http", "href=\"//"] {
+                for unwanted in
+                    ["<script", "<style", " style=", "src=", " onclick", "href=\"http", "href=\"//"]
+                {
                     assert!(!text.contains(unwanted), "{unwanted}");
                 }
                 for operation in Operation::all() {

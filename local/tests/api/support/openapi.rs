@@ -6,15 +6,18 @@ use std::{
 };
 
 use jsonschema::{Draft, Validator};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::{Request, header::CONTENT_TYPE};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Answer;
 
 pub const TEXT: &str = include_str!("../../../../web/openapi.json");
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(TEXT).unwrap());
+
+/// What a place's name has in it that a reference has in another form: the braces of a path.
+const OUTSIDE_FRAGMENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'~').remove(b'-');
 
 /// The one header that the gateway's own answers have and the functions' do not.
 const GATEWAYS_HEADER: &str = "WWW-Authenticate";
@@ -67,7 +70,7 @@ impl Place {
         let new = || {
             // The whole document, so that the schema's references lead where they lead there.
             let mut schema = DOCUMENT.clone();
-            schema["$ref"] = json!(format!("#{}", self.0));
+            schema["$ref"] = json!(format!("#{}", utf8_percent_encode(&self.0, OUTSIDE_FRAGMENTS)));
             let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
             Arc::new(options.build(&schema).unwrap())
         };
@@ -86,28 +89,32 @@ pub struct Operation {
 }
 
 impl Operation {
-    pub fn all() -> Vec<Self> {
-        let mut all = Vec::new();
-        for (path, methods) in Place::root().get("paths").unwrap().members() {
-            for (method, place) in methods.members() {
-                all.push(Self { method: method.to_uppercase(), path: path.clone(), place });
+    pub fn all() -> &'static [Self] {
+        static ALL: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+            let mut all = Vec::new();
+            for (path, methods) in Place::root().get("paths").unwrap().members() {
+                for (method, place) in methods.members() {
+                    all.push(Operation { method: method.to_uppercase(), path: path.clone(), place });
+                }
             }
-        }
-        all
+            all
+        });
+        &ALL
     }
 
     /// The operation that a gateway would choose: one whose path has the fewest parameters.
-    fn of(method: &str, path: &str) -> Option<Self> {
-        let all = Self::all().into_iter();
-        let fitting =
-            all.filter(|own| own.method == method && path_parameters(&own.path, path).is_some());
+    fn of(method: &str, path: &str) -> Option<&'static Self> {
+        let fitting = Self::all()
+            .iter()
+            .filter(|own| own.method == method && path_parameters(&own.path, path).is_some());
         fitting.min_by_key(|own| own.path.matches('{').count())
     }
 
     /// Its parameters by place (`path`, `query`, `header`) and name.
     pub fn parameters(&self) -> Vec<(&'static str, &'static str, Place)> {
         let parameters = self.place.get("parameters").map(|list| list.members()).unwrap_or_default();
-        let named = |(_, place): (String, Place)| (place.text("in").unwrap(), place.text("name").unwrap(), place);
+        let named =
+            |(_, place): (String, Place)| (place.text("in").unwrap(), place.text("name").unwrap(), place);
         parameters.into_iter().map(named).collect()
     }
 
@@ -119,7 +126,8 @@ impl Operation {
 
     /// What is wrong with an answer.
     pub fn faults_of_answer(&self, answer: &Answer) -> Vec<String> {
-        let Some((_, documented)) = self.answers().into_iter().find(|(status, _)| *status == answer.status) else {
+        let responses = self.place.get("responses").unwrap();
+        let Some(documented) = responses.get(&answer.status.to_string()) else {
             return vec!["the status is not documented".to_owned()];
         };
         let mut faults = Vec::new();
@@ -130,10 +138,14 @@ impl Operation {
                     let schema = header.get("schema").unwrap();
                     let value = value.to_str().unwrap();
                     let value = match schema.text("type") {
-                        Some("integer") => value.parse::<i64>().map_or_else(|_| json!(value), |number| json!(number)),
+                        Some("integer") => {
+                            value.parse::<i64>().map_or_else(|_| json!(value), |number| json!(number))
+                        }
                         _ => json!(value),
                     };
-                    faults.extend(schema.faults(&value).into_iter().map(|fault| format!("header {name}{fault}")));
+                    faults.extend(
+                        schema.faults(&value).into_iter().map(|fault| format!("header {name}{fault}")),
+                    );
                 }
                 None if name != GATEWAYS_HEADER && !is_the_gateways(&answer.body) => {
                     faults.push(format!("there is no header {name}"));
@@ -169,7 +181,10 @@ impl Operation {
             let value = match place {
                 "path" => of(&in_path),
                 "query" => of(&in_query),
-                _ => request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+                _ => request
+                    .headers()
+                    .get(name)
+                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             };
             match value {
                 Some(value) => faults.extend(parameter.get("schema").unwrap().faults(&json!(value))),
@@ -181,7 +196,8 @@ impl Operation {
         }
         if let Some(documented) = self.place.get("requestBody") {
             let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default().trim_ascii();
-            let schema = documented.get("content").unwrap().get("application/json").unwrap().get("schema").unwrap();
+            let schema =
+                documented.get("content").unwrap().get("application/json").unwrap().get("schema").unwrap();
             match serde_json::from_slice(body) {
                 Ok(body) => faults.extend(schema.faults(&body)),
                 Err(_) if body.is_empty() && documented.value()["required"] == json!(false) => {}
@@ -243,14 +259,17 @@ pub fn examples() -> Vec<(String, Place, &'static Value)> {
         places.extend(operation.place.get("requestBody"));
         for place in places {
             let media = place.get("content").unwrap().get("application/json").unwrap();
-            let empty = Map::new();
-            let examples = media.value().get("examples").and_then(Value::as_object).unwrap_or(&empty);
-            for (name, example) in examples {
+            let examples = media.value().get("examples").and_then(Value::as_object);
+            for (name, example) in examples.into_iter().flatten() {
                 found.push((format!("{}/{name}", place.0), media.get("schema").unwrap(), &example["value"]));
             }
         }
         for (_, name, parameter) in operation.parameters() {
-            found.push((format!("parameter {name}"), parameter.get("schema").unwrap(), &parameter.value()["example"]));
+            found.push((
+                format!("parameter {name}"),
+                parameter.get("schema").unwrap(),
+                &parameter.value()["example"],
+            ));
         }
     }
     found
