@@ -119,7 +119,7 @@ export function type(schema, follow) {
   if (schema.anyOf) return [...new Set(schema.anyOf.map((member) => type({ ...schema, anyOf: undefined, ...member }, follow)))].join(" or ");
   if (schema.type === "array") return "list";
   if (Array.isArray(schema.type)) return schema.type.join(" or ");
-  const formats = { uuid: "UUID", date: "date", "date-time": "date-time" };
+  const formats = { uuid: "UUID", date: "date", "date-time": "time" };
   const bounds = schema.minimum !== undefined && schema.maximum !== undefined && `${schema.minimum} to ${schema.maximum}`;
   return [formats[schema.format] ?? schema.type, bounds].filter(Boolean).join(", ");
 }
