@@ -368,7 +368,7 @@ export interface components {
             state: components["schemas"]["SessionState"];
             /** @description When it was ended, or last active if it expired; null while it is live. */
             endTime: components["schemas"]["Instant"] | null;
-            /** @description The id of the session that it renewed; null if a login started it. */
+            /** @description The id of the session that it renewed; null if it renewed none. */
             renewedFrom: components["schemas"]["SessionId"] | null;
             /** @description The id in the path. Another one than `sessionId` if its session was renewed. */
             requestedSessionId: components["schemas"]["SessionId"];
@@ -503,23 +503,23 @@ export interface components {
         PeriodFigures: components["schemas"]["DayPeriod"] | components["schemas"]["WeekPeriod"] | components["schemas"]["MonthPeriod"];
         /** @description With `span=daily`. */
         DayPeriod: {
-            /** @description The day. */
+            /** @description The day, the Monday of the week, or the month such as `2026-01`. */
             period: components["schemas"]["Day"];
-            /** @description The same. */
+            /** @description The day again. */
             date: components["schemas"]["Day"];
         } & components["schemas"]["Figures"];
         /** @description With `span=weekly`. */
         WeekPeriod: {
-            /** @description The Monday of the week. */
+            /** @description The day, the Monday of the week, or the month such as `2026-01`. */
             period: components["schemas"]["Day"];
-            /** @description The same. */
+            /** @description Its Monday again. */
             week: components["schemas"]["Day"];
         } & components["schemas"]["Figures"];
         /** @description With `span=monthly`. */
         MonthPeriod: {
-            /** @description The month. */
+            /** @description The day, the Monday of the week, or the month such as `2026-01`. */
             period: components["schemas"]["Month"];
-            /** @description The same. */
+            /** @description The month again. */
             month: components["schemas"]["Month"];
         } & components["schemas"]["Figures"];
         /** @description A month of the reporting time zone, such as `2026-01`. */
