@@ -70,7 +70,7 @@ async fn just_the_calls_that_name_the_permission_need_it() {
     reader.token = token(&crate::support::http(), &[("username", &reader.sub), ("scope", permission)]).await;
     for operation in Operation::all() {
         let path = operation.path.replace("{sessionId}", &unknown_id());
-        let named = permissions(&operation);
+        let named = permissions(operation);
         let answer = alice.call(&operation.method, &path).await;
         let is_refused = answer.body["code"] == "forbidden";
         assert_eq!(is_refused, !named.is_empty(), "{path}: {}", answer.body);

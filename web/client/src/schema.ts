@@ -17,7 +17,7 @@ export interface paths {
          * Open a session
          * @description Opens a session for the user of the token. Several sessions of a user live side by side. The request's body is ignored: it may be what the identity provider was sent, or absent.
          *
-         *     With an `Idempotency-Key` the call can be repeated: the same user and key start one session, however often and at once it is sent, and each repeat answers the session that the key stands for by now. Without one, a repeat opens another session.
+         *     With an `Idempotency-Key` the call can be repeated: the same user and key start one session, however often and at once it is sent, and each repeat answers the session that the key stands for by now; once that was ended, `409`. Without one, a repeat opens another session.
          */
         post: operations["login"];
         delete?: never;
