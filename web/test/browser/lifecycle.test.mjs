@@ -1,0 +1,222 @@
+// What a browser does to a page besides showing it: freezing, the back/forward cache, sleep, and leaving.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import * as support from "./support.mjs";
+
+const { assertOncePerInterval, current, events, gaps, heldUp, isHidden, login, setFrozen, store, stored, until } = support;
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+let all;
+const [LONG, SHORT, SHORTEST] = [3_600, 6, 2];
+before(async () => (all = await support.startAll(LONG, SHORT, SHORTEST)));
+after(() => all.stop());
+
+/** A page whose clock a test can put forward by `jump(ms)`, as if the machine had slept: timers have stood still. */
+function jumpingClock() {
+  const Real = Date;
+  let slept = 0;
+  window.jump = (ms) => (slept += ms);
+  window.Date = class extends Real {
+    constructor(...given) {
+      super(...(given.length ? given : [Real.now() + slept]));
+    }
+    static now() {
+      return Real.now() + slept;
+    }
+  };
+}
+
+/** Once a request of the page has come and gone, whatever the page had sent before has come too. */
+async function listed(page, proxy) {
+  await page.evaluate(() => sessions.list());
+  return proxy.heartbeats().length;
+}
+
+describe("lifecycle", { concurrency: 6 }, () => {
+  for (const isAnswered of [true, false]) {
+    const title = isAnswered ? "whose answer comes meanwhile" : "that has not arrived";
+    test(`a tab frozen in a request ${title} is passed over, and takes up the renewed session`, async (t) => {
+      const interval = 2 * SECOND;
+      const { open, proxy, api } = await all.world(t, SHORT);
+      const frozen = await open({ heartbeatMs: interval, activity: "always" });
+      const first = await login(frozen);
+      const { promise, release } = heldUp();
+      proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { [isAnswered ? "after" : "before"]: promise };
+      const caught = await until(() => proxy.heartbeats()[0], "a request");
+      if (isAnswered) await until(() => caught.answer, "the service has acted");
+      proxy.disturb = () => undefined;
+
+      const other = await open({ heartbeatMs: interval, activity: "always" });
+      assert.deepEqual([await isHidden(frozen), await isHidden(other)], [true, false]);
+      await setFrozen(frozen, true);
+      await until(async () => (await events(frozen, "freeze")).length, "it is frozen");
+      if (isAnswered) release();
+      await until(() => proxy.heartbeats().length >= 4, "the other tab goes on", 40 * SECOND);
+      const [passedOver] = gaps(proxy.heartbeats());
+      assert.ok(passedOver >= 10 * SECOND && passedOver < 20 * SECOND, `the claim held for ${passedOver} ms`);
+      assertOncePerInterval(proxy.heartbeats().slice(1), interval);
+      const second = await current(other);
+      assert.equal(proxy.heartbeats()[1].answer.sessionId, second, "it was renewed meanwhile");
+      assert.deepEqual(await events(frozen, "resume"), []);
+
+      const before = proxy.heartbeats().length;
+      await setFrozen(frozen, false);
+      await until(async () => (await events(frozen, "resume")).length, "it is thawed");
+      release();
+      await until(async () => (await current(frozen)) === second, "it has adopted the session", 3 * SECOND);
+      await until(() => proxy.heartbeats().length >= before + 3, "both go on");
+      assert.deepEqual((await events(frozen, "renewed")).map(([, id, former]) => [id, former]), [[second, first]]);
+      const own = proxy.heartbeats().slice(1).filter(({ id }) => id === second);
+      assertOncePerInterval(own, interval);
+      assert.deepEqual([await current(frozen), await current(other)], [second, second]);
+      assert.equal((await stored(other)).failed, undefined, "what the thawed tab gave up is no failure of the others");
+      const [{ sessionId }, ...others] = await api("/user-sessions");
+      assert.deepEqual([sessionId, others], [second, []]);
+    });
+  }
+
+  test("a tab that was frozen in a request, alone, asks again soon after it is thawed", async (t) => {
+    const { open, proxy, profile } = await all.world(t, SHORT);
+    const interval = 12 * SECOND;
+    const page = await open({ heartbeatMs: interval, activity: "always" });
+    const first = await login(page);
+    await page.evaluate(() => sessions.stop());
+    await store(page, { sent: Date.now() - MINUTE });
+    const { promise, release } = heldUp();
+    proxy.disturb = () => ({ after: promise });
+    await page.evaluate(() => void sessions.start());
+    await until(() => proxy.heartbeats()[0]?.answer, "a request, which the service has answered");
+    proxy.disturb = () => undefined;
+    await profile.newPage();
+    await setFrozen(page, true);
+    await until(async () => (await events(page, "freeze")).length, "it is frozen");
+    release();
+    const { sessionId } = await (async () => {
+      const { token, server } = { token: await page.evaluate(() => window.token), server: proxy };
+      return until(async () => {
+        const response = await fetch(`${server.url}/user-sessions/${first}`, { headers: { authorization: `Bearer ${token}` } });
+        const detail = await response.json();
+        return detail.state === "expired" && Date.now() - proxy.heartbeats()[0].at > interval && detail;
+      }, "the session expires meanwhile", 20 * SECOND);
+    })();
+    assert.equal(sessionId, first);
+    await setFrozen(page, false);
+    await until(async () => (await events(page, "resume")).length, "it is thawed");
+    const renewal = await until(() => proxy.heartbeats()[1]?.answer, "a heartbeat", 7 * SECOND);
+    assert.equal(renewal.status, "renewed");
+    await until(async () => (await current(page)) === renewal.sessionId, "it adopts the successor");
+  });
+
+  test("a page that comes back from the back/forward cache adopts what was renewed meanwhile", async (t) => {
+    const interval = 4 * SECOND;
+    const { open, proxy, place } = await all.world(t, SHORTEST);
+    const page = await open({ heartbeatMs: interval });
+    const first = await login(page);
+    const other = await open({ heartbeatMs: interval }, { isWindow: true });
+    await page.goto(place("elsewhere.html"));
+    await until(() => proxy.heartbeats().filter(({ answer }) => answer).length >= 2, "two renewals", 20 * SECOND);
+    const second = proxy.heartbeats()[1].answer.sessionId;
+    await until(async () => (await current(other)) === second, "the other tab has adopted it");
+    await page.evaluate(() => history.back());
+    await until(async () => (await page.evaluate(() => location.pathname)) === "/page.html", "it is back");
+    await until(async () => (await events(page, "pageshow")).length > 1, "it is shown");
+    assert.deepEqual((await events(page, "pageshow")).map(([, persisted]) => persisted), [false, true]);
+    await until(async () => (await current(page)) === second, "it has adopted it", 2 * SECOND);
+    assert.deepEqual((await events(page, "renewed")).map(([, id, former]) => [id, former]), [[second, first]]);
+    // It listens again: what the other tab adopts from now on reaches it.
+    await until(() => proxy.heartbeats().filter(({ answer }) => answer).length >= 4, "two more", 20 * SECOND);
+    assertOncePerInterval(proxy.heartbeats(), interval);
+    const last = proxy.heartbeats()[3].answer.sessionId;
+    await until(async () => (await current(page)) === last && (await current(other)) === last, "both have it");
+  });
+
+  test("after a sleep a heartbeat is sent within a minute, and if it fails again 2 to 5 seconds later", async (t) => {
+    const { open, proxy } = await all.world(t);
+    const page = await open({}, { inject: jumpingClock });
+    await login(page);
+    const { interval } = await stored(page);
+    assert.equal(interval, 5 * MINUTE);
+    proxy.disturb = () => ({ lost: proxy.heartbeats().length === 1 && "request" });
+    const woke = Date.now();
+    const [then, now] = await page.evaluate(() => {
+      const then = Date.now();
+      window.jump(8 * 3_600_000);
+      return [then, Date.now()];
+    });
+    assert.ok(now - then >= 8 * 3_600_000, "eight hours have passed");
+    await until(() => proxy.heartbeats().length >= 2, "a heartbeat, and another", 75 * SECOND);
+    const [first, second] = proxy.heartbeats();
+    assert.ok(first.at - woke <= 62 * SECOND, `${first.at - woke} ms after it woke`);
+    assert.equal((await events(page, "error")).length, 1);
+    // The pause, a tenth at random, and what the sending takes.
+    const pause = second.at - first.at;
+    assert.ok(pause >= 2 * SECOND && pause <= 7 * SECOND, `${pause} ms later`);
+    await until(() => second.answer, "its answer");
+    assert.equal((await stored(page)).failed, undefined);
+  });
+
+  test("a tab that is hidden sends a last heartbeat if the last one is over a minute old, once an interval", async (t) => {
+    const { open, proxy, profile } = await all.world(t);
+    const page = await open();
+    await login(page);
+    const front = await profile.newPage();
+    const hide = async () => {
+      await front.bringToFront();
+      await until(() => isHidden(page), "it is hidden");
+    };
+    const show = async () => {
+      await page.bringToFront();
+      await until(async () => !(await isHidden(page)), "it is in view");
+    };
+    await until(() => isHidden(page), "it is hidden");
+    assert.equal(await listed(page, proxy), 0, "it has only just logged in");
+
+    await show();
+    await store(page, { sent: Date.now() - 50 * SECOND });
+    await hide();
+    assert.equal(await listed(page, proxy), 0, "not a minute has passed");
+
+    await show();
+    await store(page, { sent: Date.now() - 2 * MINUTE });
+    await hide();
+    assert.equal(await listed(page, proxy), 1, "two minutes have passed");
+    await until(async () => Date.now() - (await stored(page)).sent < MINUTE, "its answer is taken");
+    assert.equal((await stored(page)).claim, undefined);
+
+    await show();
+    await store(page, { sent: Date.now() - 2 * MINUTE });
+    await hide();
+    assert.equal(await listed(page, proxy), 1, "once an interval");
+
+    await show();
+    await store(page, { sent: Date.now() - 2 * MINUTE, left: Date.now() - 6 * MINUTE });
+    await hide();
+    assert.equal(await listed(page, proxy), 2, "the next interval has begun");
+  });
+
+  for (const way of ["goes elsewhere", "is closed"]) {
+    test(`a page that ${way} sends a last heartbeat that outlives it`, async (t) => {
+      const { open, proxy, place, profile } = await all.world(t);
+      const page = await open();
+      const other = await open({}, { isWindow: true });
+      await login(page);
+      await store(page, { sent: Date.now() - 2 * MINUTE });
+      const { promise, release } = heldUp();
+      proxy.disturb = () => ({ before: promise });
+      if (way === "is closed") await page.close({ runBeforeUnload: true });
+      else await page.goto(place("elsewhere.html"));
+      await until(() => proxy.heartbeats().length === 1, "the heartbeat");
+      if (way === "is closed") await until(async () => !(await profile.pages()).includes(page), "it is gone");
+      release();
+      const answer = await until(() => proxy.heartbeats()[0].answer, "the service's answer");
+      assert.equal(answer.status, "active");
+      assert.equal(await listed(other, proxy), 1, "a tab that is not left sends none");
+      if (way === "is closed") return;
+      await page.evaluate(() => history.back());
+      await until(async () => (await events(page, "pageshow").catch(() => [])).length > 0, "it is back");
+      t.diagnostic(`back: ${JSON.stringify(await events(page))}`);
+    });
+  }
+});
