@@ -150,17 +150,19 @@ export function createSessions(options: Options): Sessions {
     return isSeen || (activity === "visible" && !document.hidden) || used > (record.sent ?? 0);
   }
 
-  /** How long until the next heartbeat is due; at most 0 if it is. */
-  function untilDue(record: Record): number {
+  /** How long until the next heartbeat is due; 0 if it is. With `isAnew`, what failed is no reason to wait. */
+  function untilDue(record: Record, isAnew = false): number {
     const { failed, sent } = record;
-    return failed ? remaining(failed.at, failed.wait) : remaining(sent, intervalOf(record));
+    return failed && !isAnew ? remaining(failed.at, failed.wait) : remaining(sent, intervalOf(record));
   }
 
-  async function beat(isForced = false): Promise<void> {
+  const isDue = (record: Record, isAnew: boolean) => isUsed(record) && !untilDue(record, isAnew);
+
+  async function beat(isAnew = false): Promise<void> {
     if (me) {
       const record = read(nameOf(me.user));
       // No token is asked for in vain.
-      if (record.id && !isForced && (untilDue(record) > 0 || !isUsed(record))) return;
+      if (record.id && !isDue(record, isAnew)) return;
     }
     let identity;
     try {
@@ -172,33 +174,33 @@ export function createSessions(options: Options): Sessions {
     }
     if (!identity) return;
     const name = nameOf(identity.user);
-    const task = () => pulse(identity, name, isForced);
-    const { claim } = read(name);
-    await alone(name, task);
-    // A tab that was frozen holds its lock as long as it sleeps; its claim tells.
-    if (claim && remaining(claim, LIMIT_MS) <= 0 && read(name).claim === claim) await task();
+    const { claim, failed, sent } = read(name);
+    // Each heartbeat has a lock of its own: a tab that was frozen holds one as long as it sleeps.
+    await alone([name, claim, failed?.at, sent].join(), () => pulse(identity, name, isAnew));
   }
 
-  async function pulse(identity: Identity, name: string, isForced: boolean): Promise<void> {
+  async function pulse(identity: Identity, name: string, isAnew: boolean): Promise<void> {
     const record = read(name);
-    const { id, claim } = record;
-    if (!id || remaining(claim, LIMIT_MS) > 0) return;
-    if (!isForced && (untilDue(record) > 0 || !isUsed(record))) return;
-    write(name, { ...record, claim: Date.now() });
+    const { id } = record;
+    if (!id || remaining(record.claim, LIMIT_MS) || !isDue(record, isAnew)) return;
+    const claim = Date.now();
+    write(name, { ...record, claim });
     try {
-      settle(name, id, await request<Heartbeat>(options, identity, pathOf(id)));
+      settle(name, id, claim, await request<Heartbeat>(options, identity, pathOf(id)));
     } catch (error) {
-      fail(name, id, error as SessionsError);
+      // A tab that was frozen meanwhile gives up what others have taken over.
+      if (read(name).claim === claim) fail(name, id, error as SessionsError);
     }
   }
 
   /** Takes an answer, unless the session of which it tells is no longer this browser's. */
-  function settle(name: string, id: string, answer: Heartbeat): void {
+  function settle(name: string, id: string, mine: number, answer: Heartbeat): void {
     const { claim, failed, engaged, ...record } = read(name);
     if (record.id !== id) return;
     if (answer.needsNewSession) return finish(name, id, true);
     const next = answer.status === "renewed" ? answer.sessionId : id;
-    write(name, { ...record, id: next, sent: Date.now(), ...(next === id && { engaged }) });
+    if (next === id && claim !== mine) return;
+    write(name, { ...record, id: next, sent: mine, ...(next === id && { engaged }) });
   }
 
   function fail(name: string, id: string, error: SessionsError): void {
@@ -235,7 +237,7 @@ export function createSessions(options: Options): Sessions {
     const now = Date.now();
     write(name, { ...record, left: now, claim: now });
     send<Heartbeat>(options, me.token, pathOf(id), { keepalive: true }).then(
-      (answer) => settle(name, id, answer),
+      (answer) => settle(name, id, now, answer),
       () => {
         const { claim, ...record } = read(name);
         if (claim === now) write(name, record);
@@ -249,14 +251,14 @@ export function createSessions(options: Options): Sessions {
     clearTimeout(timer);
     if (!starts) return;
     const record = me ? read(nameOf(me.user)) : {};
-    const due = record.id && isUsed(record) ? untilDue(record) : MINUTE_MS;
+    const due = record.id && isUsed(record) ? untilDue(record) : intervalOf(record);
     const wait = stumbles ? backOff(stumbles - 1) : due > 0 ? due : 5_000;
     // No longer than a minute, because a timer stands still while the machine sleeps; and not all tabs at once.
     timer = setTimeout(() => void tick(), Math.min(wait, MINUTE_MS) + Math.random() * Math.min(1_000, wait / 10));
   }
 
-  async function tick(isForced = false): Promise<void> {
-    await beat(isForced);
+  async function tick(isAnew = false): Promise<void> {
+    await beat(isAnew);
     arm();
   }
 
@@ -288,10 +290,7 @@ export function createSessions(options: Options): Sessions {
         look();
         void tick();
       });
-      on(window, ["online"], () => {
-        const record = me ? read(nameOf(me.user)) : {};
-        void tick(!!record.id && remaining(record.sent, intervalOf(record)) <= 0);
-      });
+      on(window, ["online"], () => void tick(true));
       if (activity === "input") on(document, INPUT, () => (used = Date.now()));
     }
     void tick();
@@ -410,7 +409,10 @@ export function createSessions(options: Options): Sessions {
           if (code === "session_ended") finish(name, id, true);
           if (code !== "session_not_found" || !isFirst) throw error;
           // A heartbeat starts a session for an id that the service no longer knows.
-          await beat(true);
+          const { failed, ...rest } = read(name);
+          used = Date.now();
+          write(name, { ...rest, sent: 0 });
+          await beat();
         }
       }
     },
