@@ -35,50 +35,60 @@ async function listed(page, proxy) {
 }
 
 describe("lifecycle", { concurrency: 6 }, () => {
-  for (const isAnswered of [true, false]) {
-    const title = isAnswered ? "whose answer comes meanwhile" : "that has not arrived";
-    test(`a tab frozen in a request ${title} is passed over, and takes up the renewed session`, async (t) => {
+  for (const { caught, isRenewed } of [
+    { caught: "after", isRenewed: true },
+    { caught: "before", isRenewed: true },
+    { caught: "after", isRenewed: false },
+    { caught: "before", isRenewed: false },
+  ]) {
+    const session = isRenewed ? "the session is renewed meanwhile" : "the session goes on";
+    test(`a tab frozen in a request, ${caught} the service acted on it, is passed over; ${session}`, async (t) => {
       const interval = 2 * SECOND;
-      const { open, proxy, api } = await all.world(t, SHORT);
+      const { open, proxy, api } = await all.world(t, isRenewed ? SHORT : LONG);
       const frozen = await open({ heartbeatMs: interval, activity: "always" });
       const first = await login(frozen);
       const { promise, release } = heldUp();
-      proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { [isAnswered ? "after" : "before"]: promise };
-      const caught = await until(() => proxy.heartbeats()[0], "a request");
-      if (isAnswered) await until(() => caught.answer, "the service has acted");
+      proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { [caught]: promise };
+      const request = await until(() => proxy.heartbeats()[0], "a request");
+      if (caught === "after") await until(() => request.answer, "the service has acted");
       proxy.disturb = () => undefined;
 
-      const other = await open({ heartbeatMs: interval, activity: "always" });
-      assert.deepEqual([await isHidden(frozen), await isHidden(other)], [true, false]);
+      const others = [];
+      for (let opened = 0; opened < 3; opened++) others.push(await open({ heartbeatMs: interval, activity: "always" }));
+      assert.equal(await isHidden(frozen), true);
       await setFrozen(frozen, true);
       await until(async () => (await events(frozen, "freeze")).length, "it is frozen");
-      if (isAnswered) release();
-      await until(() => proxy.heartbeats().length >= 4, "the other tab goes on", 40 * SECOND);
+      if (caught === "after") release();
+      await until(() => proxy.heartbeats().length >= 5, "the other tabs go on", 40 * SECOND);
       const [passedOver] = gaps(proxy.heartbeats());
-      assert.ok(passedOver >= 10 * SECOND && passedOver < 20 * SECOND, `the claim held for ${passedOver} ms`);
+      assert.ok(passedOver >= 9 * SECOND && passedOver < 20 * SECOND, `the claim held for ${passedOver} ms`);
       assertOncePerInterval(proxy.heartbeats().slice(1), interval);
-      const second = await current(other);
-      assert.equal(proxy.heartbeats()[1].answer.sessionId, second, "it was renewed meanwhile");
-      assert.deepEqual(await events(frozen, "resume"), []);
+      const second = await current(others[0]);
+      assert.equal(second !== first, isRenewed);
+      assert.equal(proxy.heartbeats()[1].answer.status, isRenewed ? "renewed" : "active");
+      assert.deepEqual(await events(frozen, "resume"), [], "it has slept all the time");
 
       const before = proxy.heartbeats().length;
       await setFrozen(frozen, false);
       await until(async () => (await events(frozen, "resume")).length, "it is thawed");
-      release();
       await until(async () => (await current(frozen)) === second, "it has adopted the session", 3 * SECOND);
-      await until(() => proxy.heartbeats().length >= before + 3, "both go on");
-      assert.deepEqual((await events(frozen, "renewed")).map(([, id, former]) => [id, former]), [[second, first]]);
-      const own = proxy.heartbeats().slice(1).filter(({ id }) => id === second);
-      assertOncePerInterval(own, interval);
-      assert.deepEqual([await current(frozen), await current(other)], [second, second]);
-      assert.equal((await stored(other)).failed, undefined, "what the thawed tab gave up is no failure of the others");
-      const [{ sessionId }, ...others] = await api("/user-sessions");
-      assert.deepEqual([sessionId, others], [second, []]);
+      release();
+      await until(() => proxy.heartbeats().length >= before + 4, "all go on");
+      const renewals = (await events(frozen, "renewed")).map(([, id, former]) => [id, former]);
+      assert.deepEqual(renewals, isRenewed ? [[second, first]] : []);
+      // The first one's own, which was caught before the service, may have reached that in the end.
+      assertOncePerInterval(proxy.heartbeats().slice(1), interval);
+      for (const page of [frozen, ...others]) {
+        assert.equal(await current(page), second);
+        assert.deepEqual(await events(page, "error"), [], "what was given up in its sleep is no failure");
+      }
+      const live = await api("/user-sessions");
+      assert.deepEqual(live.map(({ sessionId }) => sessionId), [second]);
     });
   }
 
   test("a tab that was frozen in a request, alone, asks again soon after it is thawed", async (t) => {
-    const { open, proxy, profile } = await all.world(t, SHORT);
+    const { open, proxy, profile, api } = await all.world(t, SHORT);
     const interval = 12 * SECOND;
     const page = await open({ heartbeatMs: interval, activity: "always" });
     const first = await login(page);
@@ -93,15 +103,9 @@ describe("lifecycle", { concurrency: 6 }, () => {
     await setFrozen(page, true);
     await until(async () => (await events(page, "freeze")).length, "it is frozen");
     release();
-    const { sessionId } = await (async () => {
-      const { token, server } = { token: await page.evaluate(() => window.token), server: proxy };
-      return until(async () => {
-        const response = await fetch(`${server.url}/user-sessions/${first}`, { headers: { authorization: `Bearer ${token}` } });
-        const detail = await response.json();
-        return detail.state === "expired" && Date.now() - proxy.heartbeats()[0].at > interval && detail;
-      }, "the session expires meanwhile", 20 * SECOND);
-    })();
-    assert.equal(sessionId, first);
+    const isOver = async () => (await api(`/user-sessions/${first}`)).state === "expired";
+    const isDue = () => Date.now() - proxy.heartbeats()[0].at > interval;
+    await until(async () => isDue() && (await isOver()), "an interval passes, and the session expires", 20 * SECOND);
     await setFrozen(page, false);
     await until(async () => (await events(page, "resume")).length, "it is thawed");
     const renewal = await until(() => proxy.heartbeats()[1]?.answer, "a heartbeat", 7 * SECOND);
@@ -120,8 +124,8 @@ describe("lifecycle", { concurrency: 6 }, () => {
     const second = proxy.heartbeats()[1].answer.sessionId;
     await until(async () => (await current(other)) === second, "the other tab has adopted it");
     await page.evaluate(() => history.back());
-    await until(async () => (await page.evaluate(() => location.pathname)) === "/page.html", "it is back");
-    await until(async () => (await events(page, "pageshow")).length > 1, "it is shown");
+    // Between the two pages there is none to ask.
+    await until(async () => (await events(page, "pageshow").catch(() => [])).length > 1, "it is back");
     assert.deepEqual((await events(page, "pageshow")).map(([, persisted]) => persisted), [false, true]);
     await until(async () => (await current(page)) === second, "it has adopted it", 2 * SECOND);
     assert.deepEqual((await events(page, "renewed")).map(([, id, former]) => [id, former]), [[second, first]]);

@@ -16,11 +16,11 @@ after(() => all.stop());
 const several = (count, open) => Promise.all(Array.from({ length: count }, open));
 const ofAll = (pages, ask) => Promise.all(pages.map((page) => ask(page)));
 
-/** What five minutes between heartbeats would make of what was counted. */
+/** With five minutes between heartbeats, and the lateness that was measured, which does not grow with the interval. */
 function perHour(asked, interval) {
   const found = gaps(asked);
-  const average = found.reduce((sum, gap) => sum + gap, 0) / found.length;
-  return ((3_600 / 300) * interval) / average;
+  const lateness = found.reduce((sum, gap) => sum + gap, 0) / found.length - interval;
+  return `${(3_600_000 / (300_000 + lateness)).toFixed(1)} an hour (late by ${lateness.toFixed(0)} ms on average)`;
 }
 
 describe("tabs", { concurrency: 3 }, () => {
@@ -35,7 +35,7 @@ describe("tabs", { concurrency: 3 }, () => {
     await until(() => proxy.heartbeats().length >= 4, "four heartbeats", 30 * SECOND);
     const inView = proxy.heartbeats();
     assertOncePerInterval(inView, interval);
-    t.diagnostic(`20 tabs, one in view: ${perHour(inView, interval).toFixed(1)} heartbeats an hour`);
+    t.diagnostic(`20 tabs, one in view: ${perHour(inView, interval)}`);
 
     await profile.newPage();
     await until(async () => (await ofAll(pages, isHidden)).every((isOne) => isOne), "all are hidden");
@@ -47,9 +47,10 @@ describe("tabs", { concurrency: 3 }, () => {
     await until(() => proxy.heartbeats().length >= before + 4, "four more", 60 * SECOND);
     const hidden = proxy.heartbeats().slice(before);
     assertOncePerInterval(hidden, interval, 5 * SECOND);
-    t.diagnostic(`20 tabs, all hidden: ${perHour(hidden, interval).toFixed(1)} heartbeats an hour`);
-    const ticks = gaps((await pages[0].evaluate(() => window.ticks)).map((at) => ({ at })));
-    assert.ok(ticks.length > 3 && ticks.every((gap) => gap > 900), `timers there are throttled: ${ticks.join(", ")} ms`);
+    t.diagnostic(`20 tabs, all hidden: ${perHour(hidden, interval)}`);
+    const ticks = await pages[0].evaluate(() => window.ticks);
+    const seconds = (ticks.at(-1) - ticks[0]) / SECOND;
+    assert.ok(seconds > 5 && ticks.length <= seconds + 2, `throttled: ${ticks.length} ticks of 50 ms in ${seconds} s`);
     assert.deepEqual([proxy.logins().length, (await api("/user-sessions")).length], [1, 1]);
   });
 
@@ -63,7 +64,7 @@ describe("tabs", { concurrency: 3 }, () => {
       await until(() => proxy.heartbeats().length >= 4, "four heartbeats", 30 * SECOND);
       assert.deepEqual(await ofAll(pages, isHidden), Array(count).fill(false), "each has a window of its own");
       assertOncePerInterval(proxy.heartbeats(), interval);
-      t.diagnostic(`${count} in view: ${perHour(proxy.heartbeats(), interval).toFixed(1)} heartbeats an hour`);
+      t.diagnostic(`${count} in view: ${perHour(proxy.heartbeats(), interval)}`);
     });
   }
 
