@@ -62,15 +62,16 @@ export async function startServer(seconds) {
 }
 
 /** A token of the local server's own provider, which lets anybody in as anybody. */
-export async function tokenOf(server, user) {
-  const body = new URLSearchParams({ grant_type: "password", username: user, password: "x" });
+export async function tokenOf(server, user, asked = {}) {
+  const body = new URLSearchParams({ grant_type: "password", username: user, password: "x", ...asked });
   const response = await fetch(`${server.url}/oauth2/token`, { method: "POST", body });
   return (await response.json()).access_token;
 }
 
 const userOf = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url")).sub;
 
-async function listen(server) {
+/** Puts a server at a free port. */
+export async function listen(server) {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
@@ -184,7 +185,7 @@ export async function startSite() {
 }
 
 /** Chromium with nothing switched off, and hidden pages that are throttled to the full after 5 seconds, not minutes. */
-export async function startBrowser() {
+export async function startBrowser(...switches) {
   const profile = await mkdtemp(join(tmpdir(), "user-sessions-"));
   const args = [
     "--no-sandbox",
@@ -198,6 +199,7 @@ export async function startBrowser() {
     "--disable-component-update",
     "--disable-sync",
     "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/5",
+    ...switches,
   ];
   const { found, ended, stop } = await start(CHROMIUM, args, {
     output: "stderr",
