@@ -323,6 +323,7 @@ export function createSessions(options: Options): Sessions {
       // Before it is sent: an answer that is lost is asked for again under the same key.
       write(name, { ...stored, key, claim: Date.now() });
       await agreed();
+      if (read(name).id) continue;
       key = read(name).key ?? key;
       try {
         const headers = { "idempotency-key": key };
