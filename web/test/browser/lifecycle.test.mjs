@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import * as support from "./support.mjs";
 
-const { assertOncePerInterval, current, events, gaps, heldUp, isHidden, login, setFrozen, store, stored, until } = support;
+const { assertOncePerInterval, current, events, gaps, heldUp, isHidden, login, setFrozen } = support;
+const { store, stored, until } = support;
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
@@ -160,7 +161,7 @@ describe("lifecycle", { concurrency: 6 }, () => {
     await until(async () => !(await stored(page)).failed, "its answer is taken");
   });
 
-  test("a tab that is hidden sends a last heartbeat if the last one is over a minute old, once an interval", async (t) => {
+  test("a tab that is hidden sends a heartbeat if the last one is over a minute old, once an interval", async (t) => {
     const { open, proxy, profile } = await all.world(t);
     const page = await open();
     await login(page);
@@ -206,20 +207,26 @@ describe("lifecycle", { concurrency: 6 }, () => {
       const other = await open({}, { isWindow: true });
       await login(page);
       await store(page, { sent: Date.now() - 2 * MINUTE });
-      const { promise, release } = heldUp();
-      proxy.disturb = () => ({ before: promise });
+      const preflight = heldUp();
+      proxy.beforePreflight = preflight.promise;
+      const before = proxy.preflights;
       if (way === "is closed") await page.close({ runBeforeUnload: true });
       else await page.goto(place("elsewhere.html"));
-      await until(() => proxy.heartbeats().length === 1, "the heartbeat");
+      await until(() => proxy.preflights > before, "the heartbeat's preflight");
       if (way === "is closed") await until(async () => !(await profile.pages()).includes(page), "it is gone");
-      release();
-      const answer = await until(() => proxy.heartbeats()[0].answer, "the service's answer");
+      assert.deepEqual(proxy.heartbeats(), []);
+      preflight.release();
+      const heartbeat = await until(() => proxy.heartbeats()[0], "the heartbeat itself");
+      const answer = await until(() => heartbeat.answer, "the service's answer");
       assert.equal(answer.status, "active");
       assert.equal(await listed(other, proxy), 1, "a tab that is not left sends none");
       if (way === "is closed") return;
+
       await page.evaluate(() => history.back());
-      await until(async () => (await events(page, "pageshow").catch(() => [])).length > 0, "it is back");
-      t.diagnostic(`back: ${JSON.stringify(await events(page))}`);
+      await until(async () => (await events(page, "pageshow").catch(() => [])).length > 1, "it is back");
+      const shown = (await events(page, "pageshow")).map(([, persisted]) => persisted);
+      assert.deepEqual(shown, [false, true], "what it sends on leaving does not bar the way back");
+      assert.equal(await listed(page, proxy), 1, "coming back sends none");
     });
   }
 });

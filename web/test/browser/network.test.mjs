@@ -117,6 +117,7 @@ describe("network", { concurrency: 4 }, () => {
     proxy.disturb = () => undefined;
     await until(() => proxy.heartbeats().filter(({ status }) => status === 200).length >= 2, "two answers");
     assertOncePerInterval(proxy.heartbeats(), interval);
-    assert.equal((await Promise.all(pages.map((page) => events(page, "error")))).flat().length, 4, "each failure told once");
+    const told = await Promise.all(pages.map((page) => events(page, "error")));
+    assert.equal(told.flat().length, 4, "each failure is told once");
   });
 });

@@ -20,8 +20,11 @@ describe("script tag", { concurrency: 3 }, () => {
       await until(() => proxy.heartbeats().length >= 4, "four heartbeats");
       // Three within the service's timeout.
       assertOncePerInterval(proxy.heartbeats(), (TIMEOUT_SECONDS * 1_000) / 3);
-      const [{ sessionId, current }, ...others] = await page.evaluate(() => window.userSessions.list());
-      assert.deepEqual([sessionId, current, others], [await page.evaluate(() => window.userSessions.current), true, []]);
+      const [[{ sessionId, current }, ...others], id] = await page.evaluate(async () => [
+        await window.userSessions.list(),
+        window.userSessions.current,
+      ]);
+      assert.deepEqual([sessionId, current, others], [id, true, []]);
       assert.deepEqual([proxy.logins().length, (await api("/user-sessions")).length], [1, 1]);
     });
   }

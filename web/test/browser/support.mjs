@@ -86,12 +86,12 @@ export async function listen(server) {
 
 /**
  * Stands before the service. `asked` has every request but preflights: its path, user, id and, once there is one, the
- * answer. `disturb` is set by a test: for a request it may give `before` and `after`, promises that hold it up on its way
- * to the service and back; `status`, an answer of which the service knows nothing; or `lost`: `"request"` if it never
- * arrives, `"answer"` if the service acts and nobody hears of it.
+ * answer. `disturb` is set by a test: for a request it may give `before` and `after`, promises that hold it up on its
+ * way to the service and back; `status`, an answer of which the service knows nothing; or `lost`: `"request"` if it
+ * never arrives, `"answer"` if the service acts and nobody hears of it. Preflights wait for `beforePreflight`.
  */
 export async function startProxy(target) {
-  const proxy = { asked: [], preflights: 0, disturb: () => undefined };
+  const proxy = { asked: [], preflights: 0, disturb: () => undefined, beforePreflight: undefined };
   // Connections to the browser are used once: it repeats by itself what fails on one that is used again.
   const agent = new Agent({ keepAlive: true });
   const server = createServer((incoming, outgoing) => pass(incoming, outgoing).catch(() => outgoing.destroy()));
@@ -112,7 +112,7 @@ export async function startProxy(target) {
     if (method === "OPTIONS") proxy.preflights++;
     else proxy.asked.push(entry);
     const { before, after, status, lost } = (method !== "OPTIONS" && proxy.disturb(entry)) || {};
-    await before;
+    await (method === "OPTIONS" ? proxy.beforePreflight : before);
     const cors = { "access-control-allow-origin": headers.origin ?? "*", connection: "close" };
     if (lost === "request") {
       outgoing.destroy();
@@ -171,7 +171,8 @@ export async function startSite() {
   const server = createServer(async ({ url }, response) => {
     const { pathname } = new URL(url, "http://site");
     // A sandboxed frame has no origin, so that its scripts are another origin's.
-    const headers = { "access-control-allow-origin": "*", "content-type": TYPES[pathname.split(".").pop()] ?? "text/plain" };
+    const type = TYPES[pathname.split(".").pop()] ?? "text/plain";
+    const headers = { "access-control-allow-origin": "*", "content-type": type };
     try {
       const file = pathname.startsWith("/client/") ? `../../client/dist/${pathname.slice(8)}` : `pages${pathname}`;
       const content = pathname === "/strict-mode.js" ? bundled.outputFiles[0].text : await readFile(here(file));
@@ -190,7 +191,7 @@ export async function startBrowser(...switches) {
   const args = [
     "--no-sandbox",
     ...(process.env.WATCH ? [] : ["--headless=new"]),
-    `--remote-debugging-port=${process.env.WATCH ?? 0}`,
+    "--remote-debugging-port=0",
     `--user-data-dir=${profile}`,
     "--no-first-run",
     "--disable-gpu",
@@ -205,7 +206,8 @@ export async function startBrowser(...switches) {
     output: "stderr",
     pattern: /DevTools listening on ws:\/\/([^/]+)/,
   });
-  const browser = await puppeteer.connect({ browserURL: `http://${found}`, defaultViewport: null, protocolTimeout: 60_000 });
+  const browserURL = `http://${found}`;
+  const browser = await puppeteer.connect({ browserURL, defaultViewport: null, protocolTimeout: 60_000 });
   return {
     browser,
     stop: async () => {
@@ -217,8 +219,8 @@ export async function startBrowser(...switches) {
 }
 
 /**
- * What a file's tests have in common. `world` is what one test has for itself: a user, a proxy, and a browser's profile,
- * whose windows show one tab each.
+ * What a file's tests have in common. `world` is what one test has for itself: a user, a proxy, and a browser's
+ * profile, whose windows show one tab each.
  */
 export async function startAll(...timeouts) {
   const started = [];
@@ -229,7 +231,8 @@ export async function startAll(...timeouts) {
     ...timeouts.map((seconds) => startServer(seconds).then(also)),
   ]);
   return {
-    world: (context, seconds = timeouts[0]) => world(context, { site, browser, server: servers[timeouts.indexOf(seconds)] }),
+    world: (context, seconds = timeouts[0]) =>
+      world(context, { site, browser, server: servers[timeouts.indexOf(seconds)] }),
     stop: () => Promise.all(started.map((one) => one.stop())),
   };
 }

@@ -1,4 +1,4 @@
-// A page as an application has it. What it is to do comes after the # of its address; what happens is kept for the tests.
+// A page as an application has it. What it is to do comes after the # of its address; what happens is kept for tests.
 
 import { createSessions } from "/client/index.js";
 
