@@ -103,8 +103,7 @@ export function createSessions(options: Options): Sessions {
     const isSame = found?.user === me?.user;
     me = found;
     if (!isSame) {
-      channel?.close();
-      channel = undefined;
+      hush();
       tune();
     }
     look(isSame);
@@ -269,6 +268,18 @@ export function createSessions(options: Options): Sessions {
     });
   }
 
+  function hush(): void {
+    channel?.close();
+    channel = undefined;
+  }
+
+  /** Hears of the other tabs again, and of what they did meanwhile. */
+  function wake(): void {
+    tune();
+    look();
+    void tick();
+  }
+
   function open(): void {
     const { document } = globalThis;
     used = document?.hidden ? 0 : Date.now();
@@ -280,26 +291,18 @@ export function createSessions(options: Options): Sessions {
       };
       on("visibilitychange", () => (document.hidden ? leave() : void tick()));
       // An open channel bars the way back to a page that was left.
-      on("pagehide", () => {
-        channel?.close();
-        channel = undefined;
-      });
-      on("pageshow resume", () => {
-        tune();
-        look();
-        void tick();
-      });
+      on("pagehide", hush);
+      on("pageshow resume", wake);
       on("online", () => void tick(true));
       if (activity === "input") on(INPUT, () => (used = Date.now()));
     }
-    void tick();
+    wake();
   }
 
   function close(): void {
     clearTimeout(timer);
     listening?.abort();
-    channel?.close();
-    channel = undefined;
+    hush();
   }
 
   function stop(): void {
