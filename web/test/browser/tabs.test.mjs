@@ -143,11 +143,13 @@ describe("tabs", { concurrency: 3 }, () => {
     // user's.
     const other = `other-${user}`;
     const token = await tokenOf(other);
+    const [others, switched] = [pages.slice(0, 2), pages[2]];
+    await ofAll(others, (page) => page.evaluate(() => sessions.stop()));
+    // What another tab had begun, or what this one sends.
+    const sent = proxy.heartbeats().length;
+    await until(() => proxy.heartbeats()[sent]?.answer, "the next heartbeat");
     const { promise, release } = support.heldUp();
     proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { after: promise, lost: "answer" };
-    const [switched, ...others] = pages.toReversed();
-    await ofAll(others, (page) => page.evaluate(() => sessions.stop()));
-    const sent = proxy.heartbeats().length;
     await until(() => proxy.heartbeats()[sent + 1]?.answer, "a request of that tab under way");
     await switched.evaluate((token) => (window.token = token), token);
     proxy.disturb = () => undefined;
