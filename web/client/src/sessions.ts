@@ -103,7 +103,8 @@ export function createSessions(options: Options): Sessions {
     const isSame = found?.user === me?.user;
     me = found;
     if (!isSame) {
-      hush();
+      channel?.close();
+      channel = undefined;
       tune();
     }
     look(isSame);
@@ -204,15 +205,14 @@ export function createSessions(options: Options): Sessions {
   function fail(name: string, id: string, error: SessionsError): void {
     const { claim, ...record } = read(name);
     if (record.id !== id) return;
-    const count = record.failed?.count || 0;
+    const { count = 0, refused = false } = record.failed ?? {};
     const isRefused = error.status === 401;
     // Whatever blocks a page's requests goes on doing so.
     const most = intervalOf(record) * (error.status === 0 && count > 5 ? 6 : 1);
     const wait = Math.max(error.retryAfterMs, Math.min(most, backOff(count)));
-    const refused = record.failed?.refused || isRefused;
-    write(name, { ...record, failed: { at: Date.now(), count: count + 1, wait, refused } });
+    write(name, { ...record, failed: { at: Date.now(), count: count + 1, wait, refused: refused || isRefused } });
     after(() => options.onError?.(error));
-    if (isRefused && !record.failed?.refused) after(() => options.onLoginNeeded?.());
+    if (isRefused && !refused) after(() => options.onLoginNeeded?.());
   }
 
   function finish(name: string, id: string, isLoginNeeded: boolean): void {
@@ -237,8 +237,8 @@ export function createSessions(options: Options): Sessions {
     send<Heartbeat>(options, me.token, pathOf(id), { keepalive: true }).then(
       (answer) => settle(name, id, now, answer),
       () => {
-        const { claim, ...record } = read(name);
-        if (claim === now) write(name, record);
+        const { claim, ...rest } = read(name);
+        if (claim === now) write(name, rest);
       },
     );
   }
@@ -250,7 +250,7 @@ export function createSessions(options: Options): Sessions {
     if (!starts) return;
     const record = readMine();
     const due = record.id && isUsed(record) ? untilDue(record) : intervalOf(record);
-    const wait = stumbles ? backOff(stumbles - 1) : due > 0 ? due : 5_000;
+    const wait = stumbles ? backOff(stumbles - 1) : due || 5_000;
     // No longer than a minute, because a timer stands still while the machine sleeps; and not all tabs at once.
     timer = setTimeout(() => void tick(), Math.min(wait, MINUTE_MS) + Math.random() * Math.min(1_000, wait / 10));
   }
@@ -266,11 +266,6 @@ export function createSessions(options: Options): Sessions {
       look();
       arm();
     });
-  }
-
-  function hush(): void {
-    channel?.close();
-    channel = undefined;
   }
 
   /** Hears of the other tabs again, and of what they did meanwhile. */
@@ -291,7 +286,10 @@ export function createSessions(options: Options): Sessions {
       };
       on("visibilitychange", () => (document.hidden ? leave() : void tick()));
       // An open channel bars the way back to a page that was left.
-      on("pagehide", hush);
+      on("pagehide", () => {
+        channel?.close();
+        channel = undefined;
+      });
       on("pageshow resume", wake);
       on("online", () => void tick(true));
       if (activity === "input") on(INPUT, () => (used = Date.now()));
@@ -302,7 +300,8 @@ export function createSessions(options: Options): Sessions {
   function close(): void {
     clearTimeout(timer);
     listening?.abort();
-    hush();
+    channel?.close();
+    channel = undefined;
   }
 
   function stop(): void {
@@ -408,10 +407,9 @@ export function createSessions(options: Options): Sessions {
           if (code === "session_ended") finish(name, id, true);
           if (code !== "session_not_found" || !isFirst) throw error;
           // A heartbeat starts a session for an id that the service no longer knows.
-          const { failed, ...rest } = read(name);
           used = Date.now();
-          write(name, { ...rest, sent: 0 });
-          await beat();
+          write(name, { ...read(name), sent: 0 });
+          await beat(true);
         }
       }
     },
