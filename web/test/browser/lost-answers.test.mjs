@@ -10,7 +10,7 @@ let server;
 before(async () => (server = await startServer(TIMEOUT_SECONDS)));
 after(() => server.stop());
 
-test("a thousand lost answers in a row end in one successor", async () => {
+test("a thousand lost answers in a row end in one successor", async (t) => {
   const token = await tokenOf(server, "alice");
   const items = new Map();
   const storage = { getItem: (name) => items.get(name) ?? null, setItem: (name, text) => void items.set(name, text) };
@@ -36,6 +36,7 @@ test("a thousand lost answers in a row end in one successor", async () => {
     onRenewed: (...ids) => heard.push(ids),
     onError: () => heard.push("lost"),
   });
+  t.after(() => sessions.stop());
   const first = await sessions.login();
   const list = async () => {
     const response = await fetch(`${server.url}/user-sessions`, { headers: { authorization: `Bearer ${token}` } });
@@ -60,7 +61,6 @@ test("a thousand lost answers in a row end in one successor", async () => {
   change({ sent: 0 });
   sessions.start();
   await until(() => sessions.current !== first, "the answer that arrives");
-  sessions.stop();
   const successors = new Set(answers.map(({ sessionId }) => sessionId));
   assert.deepEqual([...successors], [sessions.current]);
   assert.deepEqual(heard.slice(1_000), [[sessions.current, first]]);
