@@ -45,7 +45,7 @@ export interface Identity {
 export interface Call {
   method?: string;
   headers?: Record<string, string>;
-  body?: unknown;
+  body?: object;
   /** The page may be left meanwhile. */
   keepalive?: boolean;
 }
@@ -82,18 +82,18 @@ function subject(token: string): string {
 
 /** One call with the token at hand. */
 export async function send<T>(connection: Connection, token: string, path: string, call: Call = {}): Promise<T> {
-  const { method = "POST", headers, body, keepalive } = call;
+  const { method = "POST", headers, body, keepalive = false } = call;
   const abort = new AbortController();
   const exchange = async () => {
     const response = await (connection.fetch ?? fetch)(connection.baseUrl.replace(/\/+$/, "") + path, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(body && { "content-type": "application/json" }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(keepalive ? { keepalive } : {}),
+      ...(body && { body: JSON.stringify(body) }),
+      keepalive,
       signal: abort.signal,
     });
     const text = await response.text();

@@ -15,7 +15,7 @@ export interface Record {
   over?: string;
   /** The time between heartbeats, in milliseconds. */
   interval?: number;
-  /** When the last heartbeat was answered, by this machine's clock. */
+  /** When the last heartbeat that was answered was sent, by this machine's clock: a tab may sleep before it hears. */
   sent?: number;
   /** When the last one was given up, how many have been since one was answered, how long to wait, and if by a 401. */
   failed?: { at: number; count: number; wait: number; refused: boolean };

@@ -4,7 +4,10 @@
 const SETTLING_MS = 50;
 
 /** Waits until other tabs' writes are here. */
-export const settled = () => new Promise<void>((resolve) => setTimeout(resolve, SETTLING_MS));
+export const settled = (ms = SETTLING_MS) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** The same where there are no locks, and what is read then decides which of several tabs' writes holds. */
+export const agreed = () => globalThis.navigator?.locks || settled(6 * SETTLING_MS);
 
 /**
  * Runs `task` if no other tab is at one; `undefined` if one is. Nothing is held while idle, nothing queues, and nothing is

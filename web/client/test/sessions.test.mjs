@@ -450,6 +450,31 @@ test("another tab's claim is respected for as long as a request may take, and no
   assert.equal(asked.length, 1);
 });
 
+test("what a slow tab gives up after another has taken over is no failure", async () => {
+  const later = (ms, value) => new Promise((resolve) => setTimeout(() => resolve(value), ms));
+  let isFresh = false;
+  const slow = await going(
+    ({ path }) => {
+      if (path === "/auth/login") return started();
+      return isFresh ? refused(503, "unavailable") : later(8_000, refused(401, "unauthorized"));
+    },
+    {
+      getToken: (options) => {
+        if (!options?.fresh) return token();
+        isFresh = true;
+        return later(6_000, token("alice", "fresh"));
+      },
+    },
+  );
+  const quick = client(usual, { storage: slow.shared });
+  quick.sessions.start();
+  await pass(5 * MINUTE + 20_000, 1_000);
+  slow.sessions.stop();
+  quick.sessions.stop();
+  assert.deepEqual([slow.asked.length, quick.asked.length], [2, 1], "one was given up, the other taken over");
+  assert.deepEqual([slow.events, slow.shared.record().failed], [[], undefined]);
+});
+
 test("garbage in storage is passed over", async () => {
   for (const garbage of ["", "x", "null", "[]", "7", '{"id":5}', '{"id":"<script>"}', '{"id":null}', '{"sent":"x","interval":"y"}']) {
     const shared = storage({ [`user-sessions ${baseUrl}  alice`]: garbage });
