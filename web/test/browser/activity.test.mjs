@@ -10,7 +10,7 @@ const interval = 1.5 * SECOND;
 
 let all;
 before(async () => (all = await support.startAll(3_600)));
-after(() => all.stop());
+after(() => all?.stop());
 
 /** Waits for as many intervals, by the heartbeats of a page of another user. */
 async function pass(t, intervals) {

@@ -12,7 +12,7 @@ const MINUTE = 60 * SECOND;
 let all;
 const [LONG, SHORT, SHORTEST] = [3_600, 6, 2];
 before(async () => (all = await support.startAll(LONG, SHORT, SHORTEST)));
-after(() => all.stop());
+after(() => all?.stop());
 
 /** A page whose clock a test can put forward by `jump(ms)`, as if the machine had slept: timers have stood still. */
 function jumpingClock() {

@@ -8,7 +8,7 @@ import { startServer, tokenOf, until } from "./support.mjs";
 const TIMEOUT_SECONDS = 5;
 let server;
 before(async () => (server = await startServer(TIMEOUT_SECONDS)));
-after(() => server.stop());
+after(() => server?.stop());
 
 test("a thousand lost answers in a row end in one successor", async (t) => {
   const token = await tokenOf(server, "alice");

@@ -11,7 +11,7 @@ const MINUTE = 60 * SECOND;
 let all;
 const [LONG, SHORT] = [3_600, 10];
 before(async () => (all = await support.startAll(LONG, SHORT)));
-after(() => all.stop());
+after(() => all?.stop());
 
 describe("network", { concurrency: 4 }, () => {
   test("offline it is tried less and less, and back online at once, by one tab", async (t) => {

@@ -9,7 +9,7 @@ const TIMEOUT_SECONDS = 6;
 
 let all;
 before(async () => (all = await support.startAll(TIMEOUT_SECONDS)));
-after(() => all.stop());
+after(() => all?.stop());
 
 describe("script tag", { concurrency: 3 }, () => {
   for (const kind of ["token", "function"]) {

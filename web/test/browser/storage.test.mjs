@@ -10,7 +10,7 @@ const interval = 2 * SECOND;
 
 let all;
 before(async () => (all = await support.startAll(3_600)));
-after(() => all.stop());
+after(() => all?.stop());
 
 /** Puts a page into a frame of this one, and gives the frame once its client is there. */
 async function embed(page, address, sandbox) {

@@ -225,15 +225,23 @@ export async function startBrowser(...switches) {
 export async function startAll(...timeouts) {
   const started = [];
   const also = (one) => (started.push(one), one);
-  const [site, { browser }, ...servers] = await Promise.all([
+  const stop = () => Promise.all(started.map((one) => one.stop()));
+  const outcomes = await Promise.allSettled([
     startSite().then(also),
     startBrowser().then(also),
     ...timeouts.map((seconds) => startServer(seconds).then(also)),
   ]);
+  const failed = outcomes.find(({ reason }) => reason);
+  if (failed) {
+    // What has started would keep Node waiting.
+    await stop();
+    throw failed.reason;
+  }
+  const [site, { browser }, ...servers] = outcomes.map(({ value }) => value);
   return {
     world: (context, seconds = timeouts[0]) =>
       world(context, { site, browser, server: servers[timeouts.indexOf(seconds)] }),
-    stop: () => Promise.all(started.map((one) => one.stop())),
+    stop,
   };
 }
 

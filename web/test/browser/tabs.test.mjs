@@ -11,7 +11,7 @@ let all;
 // Where a session expires before the next heartbeat, each one renews it.
 const [LONG, SHORT] = [3_600, 2];
 before(async () => (all = await support.startAll(LONG, SHORT)));
-after(() => all.stop());
+after(() => all?.stop());
 
 const several = (count, open) => Promise.all(Array.from({ length: count }, open));
 const ofAll = (pages, ask) => Promise.all(pages.map((page) => ask(page)));
