@@ -1,8 +1,8 @@
 /** One user's session in one browser, whatever number of tabs show it. */
 
 import { type Connection, type Identity, identify, LIMIT_MS, request, send, SessionsError } from "./api.js";
-import { type Record, Records, type Storage } from "./record.js";
-import { agreed, alone, Channel, settled, tell } from "./tabs.js";
+import { openRecords, type Record, type Records, type Storage } from "./record.js";
+import { agreed, alone, type Channel, openChannel, settled, tell } from "./tabs.js";
 import type { ContentEngaged, EndedSession, EndedSessions, Heartbeat, Login, Session, SessionDetail } from "./types.js";
 
 /** Which tabs send heartbeats. */
@@ -94,7 +94,7 @@ export function createSessions(options: Options): Sessions {
   // Who, and what is kept of them.
 
   const nameOf = (user: string) => `user-sessions ${baseUrl} ${app} ${user}`;
-  const store = () => (records ??= new Records(options.storage));
+  const store = () => (records ??= openRecords(options.storage));
   const read = (name: string): Record => store().read(name);
   const readMine = (): Record => (me ? read(nameOf(me.user)) : {});
 
@@ -103,8 +103,7 @@ export function createSessions(options: Options): Sessions {
     const isSame = found?.user === me?.user;
     me = found;
     if (!isSame) {
-      channel?.close();
-      channel = undefined;
+      mute();
       tune();
     }
     look(isSame);
@@ -117,12 +116,11 @@ export function createSessions(options: Options): Sessions {
     return identity;
   }
 
-  function write(name: string, record: Record): Record {
+  function write(name: string, record: Record): void {
     store().write(name, record);
     if (channel && me && nameOf(me.user) === name) channel.tell();
     else tell(name);
     look();
-    return record;
   }
 
   /** Reads what is stored, shows it, and says what has changed of the same user's session. */
@@ -136,7 +134,7 @@ export function createSessions(options: Options): Sessions {
     if (former.id === id && former.state === state) return;
     shown = { id, state };
     if (isRenewed && former.id && id) after(() => options.onRenewed?.(id, former.id!));
-    if (isSame && former.id && over && !id) after(() => options.onEnded?.(over));
+    else if (isSame && former.id) after(() => options.onEnded?.(over ?? former.id!));
     for (const listener of listeners) after(listener);
   }
 
@@ -146,23 +144,25 @@ export function createSessions(options: Options): Sessions {
     options.heartbeatMs ?? Math.max(1_000, interval! > 0 ? interval! : 5 * MINUTE_MS);
 
   /** Since the tab was used, or is: a page that nobody looks at does not keep a session alive. */
-  function isUsed(record: Record): boolean {
-    const isSeen = activity === "always" || !globalThis.document;
-    return isSeen || (activity === "visible" && !document.hidden) || used > (record.sent ?? 0);
+  function isUsed({ sent = 0 }: Record): boolean {
+    const isSeen = activity === "always" || !globalThis.document || (activity === "visible" && !document.hidden);
+    // Clocks are set back and forth: what is said of later counts for nothing.
+    return isSeen || sent > Date.now() || (used > sent && used <= Date.now());
   }
 
-  /** How long until the next heartbeat is due; 0 if it is. With `isAnew`, what failed is no reason to wait. */
-  function untilDue(record: Record, isAnew = false): number {
+  /** How long until the next heartbeat is due; 0 if it is. What failed before `online` is no reason to wait. */
+  function untilDue(record: Record, online = 0): number {
     const { failed, sent } = record;
-    return failed && !isAnew ? remaining(failed.at, failed.wait) : remaining(sent, intervalOf(record));
+    if (!failed) return remaining(sent, intervalOf(record));
+    return remaining(failed.at, failed.at < online && !failed.told ? 0 : failed.wait);
   }
 
-  const isDue = (record: Record, isAnew: boolean) => isUsed(record) && !untilDue(record, isAnew);
+  const isDue = (record: Record, online?: number) => isUsed(record) && !untilDue(record, online);
 
-  async function beat(isAnew = false): Promise<void> {
+  async function beat(online?: number): Promise<void> {
     const known = readMine();
     // No token is asked for in vain.
-    if (known.id && !isDue(known, isAnew)) return;
+    if (known.id && !isDue(known, online)) return;
     let identity;
     try {
       identity = await who();
@@ -175,13 +175,13 @@ export function createSessions(options: Options): Sessions {
     const name = nameOf(identity.user);
     const { claim, failed, sent } = read(name);
     // Each heartbeat has a lock of its own: a tab that was frozen holds one as long as it sleeps.
-    await alone([name, claim, failed?.at, sent].join(), () => pulse(identity, name, isAnew));
+    await alone([name, claim, failed?.at, sent].join(), () => pulse(identity, name, online));
   }
 
-  async function pulse(identity: Identity, name: string, isAnew: boolean): Promise<void> {
+  async function pulse(identity: Identity, name: string, online?: number): Promise<void> {
     const record = read(name);
     const { id } = record;
-    if (!id || remaining(record.claim, LIMIT_MS) || !isDue(record, isAnew)) return;
+    if (!id || remaining(record.claim, LIMIT_MS) || !isDue(record, online)) return;
     const claim = Date.now();
     write(name, { ...record, claim });
     try {
@@ -205,12 +205,20 @@ export function createSessions(options: Options): Sessions {
   function fail(name: string, id: string, error: SessionsError): void {
     const { claim, ...record } = read(name);
     if (record.id !== id) return;
-    const { count = 0, refused = false } = record.failed ?? {};
+    const { failed } = record;
+    const interval = intervalOf(record);
+    // What failed before a sleep says nothing of now.
+    const isRow = failed && remaining(failed.at, failed.wait + interval);
+    const { count = 0, refused = false } = isRow ? failed : {};
     const isRefused = error.status === 401;
+    const told = error.retryAfterMs;
     // Whatever blocks a page's requests goes on doing so.
-    const most = intervalOf(record) * (error.status === 0 && count > 5 ? 6 : 1);
-    const wait = Math.max(error.retryAfterMs, Math.min(most, backOff(count)));
-    write(name, { ...record, failed: { at: Date.now(), count: count + 1, wait, refused: refused || isRefused } });
+    const most = interval * (!error.status && count > 5 ? 6 : 1);
+    const wait = Math.max(told, Math.min(most, backOff(count)));
+    write(name, {
+      ...record,
+      failed: { at: Date.now(), count: count + 1, wait, told, refused: refused || isRefused },
+    });
     after(() => options.onError?.(error));
     if (isRefused && !refused) after(() => options.onLoginNeeded?.());
   }
@@ -255,17 +263,22 @@ export function createSessions(options: Options): Sessions {
     timer = setTimeout(() => void tick(), Math.min(wait, MINUTE_MS) + Math.random() * Math.min(1_000, wait / 10));
   }
 
-  async function tick(isAnew = false): Promise<void> {
-    await beat(isAnew);
+  async function tick(online?: number): Promise<void> {
+    await beat(online);
     arm();
   }
 
   function tune(): void {
     if (!starts || !me || channel) return;
-    channel = new Channel(nameOf(me.user), () => {
+    channel = openChannel(nameOf(me.user), () => {
       look();
       arm();
     });
+  }
+
+  function mute(): void {
+    channel?.close();
+    channel = undefined;
   }
 
   /** Hears of the other tabs again, and of what they did meanwhile. */
@@ -286,26 +299,19 @@ export function createSessions(options: Options): Sessions {
       };
       on("visibilitychange", () => (document.hidden ? leave() : void tick()));
       // An open channel bars the way back to a page that was left.
-      on("pagehide", () => {
-        channel?.close();
-        channel = undefined;
-      });
+      on("pagehide", mute);
       on("pageshow resume", wake);
-      on("online", () => void tick(true));
+      on("online", () => void tick(Date.now()));
       if (activity === "input") on(INPUT, () => (used = Date.now()));
     }
     wake();
   }
 
-  function close(): void {
+  function stop(): void {
+    if (!starts || --starts) return;
     clearTimeout(timer);
     listening?.abort();
-    channel?.close();
-    channel = undefined;
-  }
-
-  function stop(): void {
-    if (starts && !--starts) close();
+    mute();
   }
 
   // What a page asks for.
@@ -313,12 +319,12 @@ export function createSessions(options: Options): Sessions {
   async function call<T>(path: string, method = "GET"): Promise<T> {
     const identity = await signedIn();
     const { id } = read(nameOf(identity.user));
-    return request<T>(options, identity, path, { method, headers: id ? { "x-session-id": id } : {} });
+    return request<T>(options, identity, path, { method, headers: { ...(id && { "x-session-id": id }) } });
   }
 
   /** Under the lock, or where a repeat does no harm because all tabs have one key. */
   async function openSession(identity: Identity, name: string): Promise<string> {
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       const stored = read(name);
       if (stored.id) return stored.id;
       let key = stored.key ?? uuid();
@@ -346,9 +352,9 @@ export function createSessions(options: Options): Sessions {
       } catch (error) {
         const { key: kept, claim, ...now } = read(name);
         // An earlier login of that key was answered to nobody, and its session has been ended since.
-        const isOver = stored.key && isFirst && (error as SessionsError).code === "session_ended";
+        const isOver = stored.key && (error as SessionsError).code === "session_ended";
         if (kept === key) write(name, isOver ? now : { ...now, key });
-        if (!isOver) throw error;
+        if (!isOver && !now.id) throw error;
       }
     }
   }
@@ -360,7 +366,7 @@ export function createSessions(options: Options): Sessions {
       const since = Date.now();
       for (;;) {
         const task = () => openSession(identity, name);
-        const id = read(name).id ?? (remaining(since, LIMIT_MS) ? await alone(name, task) : await task());
+        const id = read(name).id ?? (await (remaining(since, LIMIT_MS) ? alone(name, task) : task()));
         if (id) {
           arm();
           return id;
@@ -370,13 +376,12 @@ export function createSessions(options: Options): Sessions {
       }
     },
     async logout() {
-      // An application may have dropped its token first.
-      const former = me;
-      const identity = (await who().catch(() => null)) ?? former;
+      // At once, and of who is shown here: an application may have dropped its token first.
+      const identity = me ?? (await who());
       if (!identity) return;
       const name = nameOf(identity.user);
-      const { id } = read(name);
-      write(name, id ? { over: id } : {});
+      const { id, over } = read(name);
+      write(name, id ? { over: id } : { ...(over && { over }) });
       if (id) await request(options, identity, "/auth/logout", { body: { sessionId: id }, keepalive: true });
     },
     async engaged(value = true) {
@@ -385,7 +390,7 @@ export function createSessions(options: Options): Sessions {
       for (let isFirst = true; ; isFirst = false) {
         const record = read(name);
         const { id } = record;
-        if (!id) throw new SessionsError("There is no session");
+        if (!id) throw new SessionsError("No session");
         if (record.engaged === value) return;
         write(name, { ...record, engaged: value });
         try {
@@ -409,7 +414,7 @@ export function createSessions(options: Options): Sessions {
           // A heartbeat starts a session for an id that the service no longer knows.
           used = Date.now();
           write(name, { ...read(name), sent: 0 });
-          await beat(true);
+          await beat();
         }
       }
     },

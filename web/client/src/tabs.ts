@@ -32,31 +32,28 @@ export async function alone<T>(name: string, task: () => Promise<T>): Promise<T 
   }
 }
 
+/** The way to the other tabs. */
+export interface Channel {
+  /** Says that the record has changed. */
+  tell(): void;
+  close(): void;
+}
+
 /** Tells the other tabs that a record has changed, and hears of it. */
-export class Channel {
-  private channel: BroadcastChannel | undefined;
-
-  constructor(
-    private readonly name: string,
-    private readonly onChange: () => void,
-  ) {
-    this.channel = open(name);
-    if (this.channel) this.channel.onmessage = onChange;
-    globalThis.addEventListener?.("storage", this.onStorage);
-  }
-
-  tell(): void {
-    this.channel?.postMessage(0);
-  }
-
-  close(): void {
-    this.channel?.close();
-    globalThis.removeEventListener?.("storage", this.onStorage);
-  }
-
-  private readonly onStorage = ({ key }: StorageEvent): void => {
+export function openChannel(name: string, onChange: () => void): Channel {
+  const channel = open(name);
+  if (channel) channel.onmessage = onChange;
+  const onStorage = ({ key }: StorageEvent) => {
     // No key: all was cleared.
-    if (key === this.name || key === null) this.onChange();
+    if (key === name || key === null) onChange();
+  };
+  globalThis.addEventListener?.("storage", onStorage);
+  return {
+    tell: () => channel?.postMessage(0),
+    close() {
+      channel?.close();
+      globalThis.removeEventListener?.("storage", onStorage);
+    },
   };
 }
 
