@@ -111,6 +111,7 @@ impl Page {
     #[expect(clippy::print_stdout, reason = "this is for the person who started it")]
     fn print(&self, Server { url, .. }: &Server) {
         println!("User Sessions is at {url} (Ctrl-C ends it)");
+        println!("  docs    {url}/docs, and {url}/openapi.json for programs");
         println!("  data    {}", self.data);
         if let Some(issuer) = &self.issuer {
             println!("  tokens  from {issuer}");

@@ -4,6 +4,7 @@ mod gateway;
 mod handlers;
 mod listeners;
 mod options;
+mod pages;
 mod streams;
 
 use std::net::SocketAddr;
@@ -63,7 +64,8 @@ impl Server {
         let (authorizer, provider) = authorizer(&options, &url).await?;
         let gateway = Gateway { authorizer: authorizer.into(), clock: options.clock.clone() };
         let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
-        let router = gateway::router(gateway, endpoints, template.api.cors(), provider)?;
+        let beside = provider.merge(pages::router());
+        let router = gateway::router(gateway, endpoints, template.api.cors(), beside)?;
         // In an account the deployed function reads the stream.
         let mut tasks = Vec::new();
         if on_this_machine {

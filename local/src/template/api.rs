@@ -162,7 +162,7 @@ impl Api {
             event.method
         );
         ensure!(
-            event.path.starts_with('/') && !is_the_providers(&event.path),
+            event.path.starts_with('/') && !is_the_local_servers(&event.path),
             "the path {} is not understood here",
             event.path
         );
@@ -201,7 +201,10 @@ impl Api {
     }
 }
 
-/// Paths at which the development identity provider is.
-fn is_the_providers(path: &str) -> bool {
-    path.starts_with("/oauth2/") || path.starts_with("/.well-known/")
+/// Paths at which the local server has something of its own: the development identity provider, the API's document and
+/// its page.
+fn is_the_local_servers(path: &str) -> bool {
+    path.starts_with("/oauth2/")
+        || path.starts_with("/.well-known/")
+        || ["/openapi.json", "/docs", "/docs.css"].contains(&path)
 }

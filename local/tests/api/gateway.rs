@@ -294,6 +294,7 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ),
         ("Path: /auth/logout", "Path: /auth/{logout", "the path /auth/{logout is not understood here"),
         ("Path: /auth/login", "Path: /oauth2/token", "the path /oauth2/token is not understood here"),
+        ("Path: /auth/login", "Path: /openapi.json", "the path /openapi.json is not understood here"),
         ("Condition: UsesCognito", "Condition: Never", "there is no condition Never"),
         ("Outputs:", "Mappings:", "unknown field `Mappings`"),
         ("Resources:", "Resources: [", "not YAML"),

@@ -18,6 +18,7 @@ mod gateway;
 mod get_session;
 mod metrics;
 mod model;
+mod openapi;
 mod permissions;
 mod program;
 mod races;

@@ -17,7 +17,7 @@ export interface paths {
          * Open a session
          * @description Opens a session for the user of the token. Several sessions of a user live side by side. The request's body is ignored: it may be what the identity provider was sent, or absent.
          *
-         *     With an `Idempotency-Key` the call can be repeated: the same user and key start one session, however often and at once it is sent, and each repeat answers the session that the key stands for by now. Without one, a repeat opens another session.
+         *     With an `Idempotency-Key` the call can be repeated: the same user and key start one session, however often and at once it is sent, and each repeat answers the session that the key stands for by now; once that was ended, `409`. Without one, a repeat opens another session.
          */
         post: operations["login"];
         delete?: never;
@@ -368,7 +368,7 @@ export interface components {
             state: components["schemas"]["SessionState"];
             /** @description When it was ended, or last active if it expired; null while it is live. */
             endTime: components["schemas"]["Instant"] | null;
-            /** @description The id of the session that it renewed; null if a login started it. */
+            /** @description The id of the session that it renewed; null if it renewed none. */
             renewedFrom: components["schemas"]["SessionId"] | null;
             /** @description The id in the path. Another one than `sessionId` if its session was renewed. */
             requestedSessionId: components["schemas"]["SessionId"];
@@ -503,23 +503,23 @@ export interface components {
         PeriodFigures: components["schemas"]["DayPeriod"] | components["schemas"]["WeekPeriod"] | components["schemas"]["MonthPeriod"];
         /** @description With `span=daily`. */
         DayPeriod: {
-            /** @description The day. */
+            /** @description The day, the Monday of the week, or the month such as `2026-01`. */
             period: components["schemas"]["Day"];
-            /** @description The same. */
+            /** @description The day again. */
             date: components["schemas"]["Day"];
         } & components["schemas"]["Figures"];
         /** @description With `span=weekly`. */
         WeekPeriod: {
-            /** @description The Monday of the week. */
+            /** @description The day, the Monday of the week, or the month such as `2026-01`. */
             period: components["schemas"]["Day"];
-            /** @description The same. */
+            /** @description Its Monday again. */
             week: components["schemas"]["Day"];
         } & components["schemas"]["Figures"];
         /** @description With `span=monthly`. */
         MonthPeriod: {
-            /** @description The month. */
+            /** @description The day, the Monday of the week, or the month such as `2026-01`. */
             period: components["schemas"]["Month"];
-            /** @description The same. */
+            /** @description The month again. */
             month: components["schemas"]["Month"];
         } & components["schemas"]["Figures"];
         /** @description A month of the reporting time zone, such as `2026-01`. */

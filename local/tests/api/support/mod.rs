@@ -5,6 +5,7 @@
 //! issuer of its tokens, and `TEST_SESSIONS_TABLE` and `TEST_METRICS_TABLE` are its tables. A test that needs more than
 //! an API says so with [`lacks`] and is not run.
 
+pub mod openapi;
 pub mod table;
 pub mod wire;
 
@@ -434,12 +435,18 @@ impl User<'_> {
     }
 }
 
+/// Sends a request. It and its answer are as the API's document says, or the test fails.
 pub async fn send(request: RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let sent = request.try_clone().unwrap();
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text:?}"));
-    Answer { status: status.as_u16(), headers, body }
+    let answer = Answer { status: status.as_u16(), headers, body };
+    openapi::check(&sent, &answer);
+    answer
 }
 
 /// Removes a folder with a server's data. Where the server's last task still has a file of it open, Windows leaves it.

@@ -1,7 +1,7 @@
 //! Login: a session for a user who has a token already.
 
 use crate::{
-    dynamodb::Retries,
+    dynamodb::{Fault, Retries},
     id::{SessionId, UserId},
     sessions::{
         app::App,
@@ -54,11 +54,11 @@ pub async fn login_once(
     if let Some(session) = successor.own(head.id) {
         return Ok(session.clone());
     }
+    // Since this very request touched it, the session may have been ended, or all of the user's been erased.
     let record = app.store.get(user, head.id).await?;
-    let session = record.as_ref().and_then(|record| record.session()).ok_or(SessionError::Unknown)?;
-    match session.state {
-        // Since this very request touched it.
-        State::Ended { .. } => Err(SessionError::Ended),
-        State::Active | State::Expired { .. } => Ok(session.clone()),
+    match record.as_ref().and_then(|record| record.session()) {
+        None => Err(Fault::Unavailable("a session is gone that was live a moment ago".to_owned()).into()),
+        Some(Session { state: State::Ended { .. }, .. }) => Err(SessionError::Ended),
+        Some(session) => Ok(session.clone()),
     }
 }
