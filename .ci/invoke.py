@@ -37,6 +37,11 @@ def event_of(function, session_id=None):
     return event.replace(EVENT_ID, session_id) if session_id else event
 
 
+def request_id_of(function):
+    """The gateway's id of the request that a function's event is."""
+    return json.loads(event_of(function))["requestContext"]["requestId"]
+
+
 def show(function, answer):
     print(f"  {function}: {answer.get('statusCode', '-')} {answer.get('body', json.dumps(answer))[:160]}", flush=True)
 
@@ -121,8 +126,7 @@ def tell_the_story(lambdas, login, log):
 
     def checked(function, answer, expected):
         assert answer["statusCode"] == 200, (function, answer)
-        request_id = json.loads(event_of(function))["requestContext"]["requestId"]
-        assert answer["headers"]["x-request-id"] == request_id, (function, answer)
+        assert answer["headers"]["x-request-id"] == request_id_of(function), (function, answer)
         body = json.loads(answer["body"])
         for name, value in expected.items():
             assert body[name] == value, (function, name, body)
@@ -136,8 +140,7 @@ def tell_the_story(lambdas, login, log):
     assert '"SessionsStarted":1' in log and '"_aws"' in log, "the login is not counted:\n" + log
     assert '"message":"session started"' in log and '"timestamp"' in log, "the login is not logged:\n" + log
 
-    request_id = json.loads(event_of("Login"))["requestContext"]["requestId"]
-    assert f'"request_id":"{request_id}"' in log and '"lambda_request_id":"' in log, "the log names no request:\n" + log
+    assert f'"request_id":"{request_id_of("Login")}"' in log and '"lambda_request_id":"' in log, "the log names no request:\n" + log
 
     def metrics():
         answer = invoke("Rollup")

@@ -42,9 +42,7 @@ pub struct Storage {
 impl Storage {
     /// The engine of these options; in memory there is nothing to look at.
     pub async fn open(options: &Options) -> Result<Self> {
-        let template = Template::read(options.template.as_deref(), &options.parameters, |name| {
-            options.environment.get(name).cloned()
-        })?;
+        let template = options.read_template()?;
         ensure!(
             options.dynamodb.is_some() || options.data.is_some(),
             "name the data with --data or --dynamodb"

@@ -79,7 +79,7 @@ where
     F: Fn(Arc<A>, Request) -> R,
     R: Future<Output = Result<Response<Body>, ApiError>>,
 {
-    let request_id = caller::request_id(&request);
+    let request_id = caller::request_id(&request).map(str::to_owned);
     let mut response = handle(app, request).await.unwrap_or_else(ApiError::into_response);
     reply::identify(&mut response, request_id.as_deref());
     response

@@ -42,9 +42,7 @@ pub struct Server {
 impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
-        let template = Template::read(options.template.as_deref(), &options.parameters, |name| {
-            options.environment.get(name).cloned()
-        })?;
+        let template = options.read_template()?;
         let (engine, engine_url) = engine_of(&options, Sweeps::Yes).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(

@@ -5,11 +5,12 @@ use std::{
     path::PathBuf,
 };
 
+use anyhow::Result;
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use reqwest::Url;
 use shared::clock::Clock;
 
-use crate::identity::Provider;
+use crate::{identity::Provider, template::Template};
 
 /// How a server is to be; by default all in memory, for tokens of its own.
 #[derive(Clone, Debug)]
@@ -32,6 +33,13 @@ pub struct Options {
     pub clock: Clock,
     /// The way to the engine, for one who wants to listen in or disturb; the usual one if `None`.
     pub http_client: Option<SharedHttpClient>,
+}
+
+impl Options {
+    /// The template that these options name, with what they set in it.
+    pub(crate) fn read_template(&self) -> Result<Template> {
+        Template::read(self.template.as_deref(), &self.parameters, |name| self.environment.get(name).cloned())
+    }
 }
 
 impl Default for Options {

@@ -12,7 +12,7 @@ use axum::{
 
 const DOCUMENT: &str = include_str!("../../../web/openapi.json");
 const PAGE: &str = include_str!("../../../web/docs/dist/index.html");
-const STYLE: &str = include_str!("../../../web/docs/dist/docs.css");
+const STYLE: &str = include_str!("../../../web/docs/docs.css");
 
 /// The page is text and a style sheet. It asks nobody for anything, and nobody frames it.
 const POLICY: &str =

@@ -160,13 +160,8 @@ async fn a_login_whose_answer_was_lost_is_found_again() {
     world.check_table().await;
 }
 
-/// Ended by another tab between the touch and the look at what was touched.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_is_ended_during_a_repeat_is_not_answered_as_live() {
-    if lacks(&[Need::Wire, Need::LocalServer]) {
-        return;
-    }
-    let world = World::new().await;
+/// What a repeat is answered if `meanwhile` happens between its touch and its look at what it touched.
+async fn repeat_during(world: &World, meanwhile: impl AsyncFnOnce(&User<'_>, &str)) -> Answer {
     let (user, key) = (world.user("racer").await, unknown_id());
     let id = started(login(&user, &key).await);
     world.clock.advance(TimeDelta::minutes(1));
@@ -174,11 +169,34 @@ async fn a_session_that_is_ended_during_a_repeat_is_not_answered_as_live() {
     let hold = world.wire.hold(&user.sub, 3);
     let (answer, ()) = tokio::join!(login(&user, &key), async {
         hold.reached().await;
-        let other = world.another_host().await;
-        other.same_user(&user).end(&id).await.ok();
+        meanwhile(&user, &id).await;
         hold.release();
     });
-    answer.error(409, "session_ended");
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_ended_during_a_repeat_is_not_answered_as_live() {
+    if lacks(&[Need::Wire, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let answer = repeat_during(&world, async |user, id| {
+        let other = world.another_host().await;
+        other.same_user(user).end(id).await.ok();
+    });
+    // A whole server starts in there.
+    Box::pin(answer).await.error(409, "session_ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_is_erased_during_a_repeat_is_told_to_try_again() {
+    if lacks(&[Need::Wire, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let answer = repeat_during(&world, async |user, id| world.purge(&user.sub, id).await);
+    answer.await.error(503, "unavailable");
 }
 
 /// All of the user's items are erased between the touch and the look.

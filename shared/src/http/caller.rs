@@ -66,9 +66,9 @@ fn words(claim: &str) -> Vec<String> {
 
 /// The gateway's id of the request, which its access log has too.
 #[must_use]
-pub fn request_id(request: &Request) -> Option<String> {
+pub fn request_id(request: &Request) -> Option<&str> {
     match request.request_context_ref()? {
-        RequestContext::ApiGatewayV2(context) => context.request_id.clone(),
+        RequestContext::ApiGatewayV2(context) => context.request_id.as_deref(),
         _ => None,
     }
 }

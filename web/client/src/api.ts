@@ -28,9 +28,8 @@ export class SessionsError extends Error {
     readonly requestId: string | null = null,
     /** For how long the service does not want to be asked again. */
     readonly retryAfterMs: number = 0,
-    options?: { cause?: unknown },
   ) {
-    super(message, options);
+    super(message);
     this.name = "SessionsError";
   }
 }
@@ -45,7 +44,7 @@ export interface Identity {
 export interface Call {
   method?: string;
   headers?: Record<string, string>;
-  body?: unknown;
+  body?: object;
   /** The page may be left meanwhile. */
   keepalive?: boolean;
 }
@@ -77,7 +76,7 @@ function subject(token: string): string {
   } catch {
     // Told apart from no token by what follows.
   }
-  throw new SessionsError("getToken gave no JWT with a sub");
+  throw new SessionsError("The token is no JWT with a sub");
 }
 
 /** One call with the token at hand. */
@@ -89,11 +88,11 @@ export async function send<T>(connection: Connection, token: string, path: strin
       method,
       headers: {
         authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(body && { "content-type": "application/json" }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(keepalive ? { keepalive } : {}),
+      ...(body && { body: JSON.stringify(body) }),
+      keepalive: keepalive!,
       signal: abort.signal,
     });
     const text = await response.text();
@@ -101,12 +100,12 @@ export async function send<T>(connection: Connection, token: string, path: strin
     try {
       answer = JSON.parse(text);
     } catch {
-      answer = {};
+      // A page, say, of something between.
     }
-    if (response.ok) return answer as T;
-    const { message, code } = answer as { message?: string; code?: string };
+    if (response.ok && answer) return answer as T;
+    const { message, code } = (answer ?? {}) as { message?: string; code?: string };
     const { status } = response;
-    const seconds = Number(response.headers.get("retry-after")) || 0;
+    const seconds = +response.headers.get("retry-after")! || 0;
     throw new SessionsError(
       message ?? `The API answered ${status}`,
       status,
@@ -119,7 +118,7 @@ export async function send<T>(connection: Connection, token: string, path: strin
     return await limited(exchange(), path, () => abort.abort());
   } catch (cause) {
     if (cause instanceof SessionsError) throw cause;
-    throw new SessionsError("The API cannot be reached", 0, "", null, 0, { cause });
+    throw Object.assign(new SessionsError("The API did not answer"), { cause });
   }
 }
 

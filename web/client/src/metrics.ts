@@ -36,6 +36,6 @@ export function createMetrics(connection: Connection): Metrics {
   return {
     totals: (range) => read("", range),
     daily: (range) => read("/daily", range),
-    byTimespan: (range) => read("/by-timespan", range),
+    byTimespan: ({ span = "daily", ...range }) => read("/by-timespan", { ...range, span } as Range),
   };
 }

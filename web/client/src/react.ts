@@ -3,8 +3,10 @@
 import { useEffect, useSyncExternalStore } from "react";
 import type { Sessions, Snapshot } from "./sessions.js";
 
+const ON_A_SERVER: Snapshot = { id: null, state: "none" };
+
 /** The session as it is now. While a component uses it, heartbeats are sent. */
 export function useSessions(sessions: Sessions): Snapshot {
   useEffect(() => sessions.start(), [sessions]);
-  return useSyncExternalStore(sessions.subscribe, sessions.getSnapshot, sessions.getSnapshot);
+  return useSyncExternalStore(sessions.subscribe, sessions.getSnapshot, () => ON_A_SERVER);
 }

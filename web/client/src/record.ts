@@ -15,10 +15,13 @@ export interface Record {
   over?: string;
   /** The time between heartbeats, in milliseconds. */
   interval?: number;
-  /** When the last heartbeat was answered, by this machine's clock. */
+  /** When the last heartbeat that was answered was sent, by this machine's clock: a tab may sleep before it hears. */
   sent?: number;
-  /** When the last one was given up, how many have been since one was answered, how long to wait, and if by a 401. */
-  failed?: { at: number; count: number; wait: number; refused: boolean };
+  /**
+   * When the last one was given up, how many have been in a row, how long to wait and what the service said of that, and
+   * if one was a 401.
+   */
+  failed?: { at: number; count: number; wait: number; told: number; refused: boolean };
   /** When a tab took it on itself to send. */
   claim?: number;
   /** When a page sent one on leaving. */
@@ -27,52 +30,52 @@ export interface Record {
   engaged?: boolean;
 }
 
+/** Records by name. */
+export interface Records {
+  read(name: string): Record;
+  write(name: string, record: Record): void;
+}
+
 /** Reads and writes records; in memory where the browser keeps none. */
-export class Records {
-  private readonly memory = new Map<string, Record>();
-  private storage: Storage | undefined;
+export function openRecords(storage?: Storage): Records {
+  const memory = new Map<string, Record>();
+  /** What is still stored of a record that could not be written. */
+  const outdated = new Map<string, string | null | undefined>();
+  const stored = (name: string) => attempt(() => storage!.getItem(name));
+  // The very name throws where storage is forbidden. Node has one that does not work.
+  storage ??= attempt(() => globalThis.localStorage);
+  return {
+    read(name) {
+      const text = stored(name);
+      const record = text !== outdated.get(name) && attempt(() => parse(text!));
+      // Cleared while a tab was open, garbage, or full: what the tab remembers goes on.
+      if (!record) return memory.get(name) ?? {};
+      memory.set(name, record);
+      return record;
+    },
+    write(name, record) {
+      memory.set(name, record);
+      outdated.delete(name);
+      try {
+        storage!.setItem(name, JSON.stringify(record));
+      } catch {
+        outdated.set(name, stored(name));
+      }
+    },
+  };
+}
 
-  constructor(storage?: Storage) {
-    try {
-      // The very name throws where storage is forbidden. Node has one that does not work.
-      this.storage = storage ?? globalThis.localStorage;
-    } catch {
-      // In memory.
-    }
-  }
-
-  read(name: string): Record {
-    let text: string | null | undefined;
-    try {
-      text = this.storage?.getItem(name);
-    } catch {
-      this.storage = undefined;
-    }
-    const record = parse(text);
-    // Cleared while a tab was open, or garbage: what the tab remembers goes on.
-    if (!record) return this.memory.get(name) ?? {};
-    this.memory.set(name, record);
-    return record;
-  }
-
-  write(name: string, record: Record): Record {
-    this.memory.set(name, record);
-    try {
-      this.storage?.setItem(name, JSON.stringify(record));
-    } catch {
-      // It is full or forbidden. What it still has would be read again, so that it is done with.
-      this.storage = undefined;
-    }
-    return record;
+function attempt<T>(task: () => T): T | undefined {
+  try {
+    return task();
+  } catch {
+    return undefined;
   }
 }
 
-function parse(text: string | null | undefined): Record | undefined {
-  try {
-    const record = JSON.parse(text!) as Record;
-    if (typeof record === "object" && (record.id === undefined || /^[\da-f-]{36}$/i.test(record.id))) return record;
-  } catch {
-    // Garbage.
-  }
-  return undefined;
+const isId = (id: unknown) => id == null || /^[\da-f-]{36}$/i.test(id as string);
+
+function parse(text: string): Record | undefined {
+  const record = JSON.parse(text) as Record;
+  return typeof record === "object" && isId(record.id) && isId(record.key) ? record : undefined;
 }

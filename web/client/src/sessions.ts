@@ -1,8 +1,8 @@
 /** One user's session in one browser, whatever number of tabs show it. */
 
 import { type Connection, type Identity, identify, LIMIT_MS, request, send, SessionsError } from "./api.js";
-import { type Record, Records, type Storage } from "./record.js";
-import { alone, Channel, settled, tell } from "./tabs.js";
+import { openRecords, type Record, type Records, type Storage } from "./record.js";
+import { agreed, alone, type Channel, openChannel, settled, tell } from "./tabs.js";
 import type { ContentEngaged, EndedSession, EndedSessions, Heartbeat, Login, Session, SessionDetail } from "./types.js";
 
 /** Which tabs send heartbeats. */
@@ -70,7 +70,7 @@ export interface Sessions {
 
 const MINUTE_MS = 60_000;
 const NONE: Snapshot = { id: null, state: "none" };
-const INPUT = ["pointerdown", "pointermove", "keydown", "scroll", "touchstart"];
+const INPUT = "pointerdown pointermove keydown scroll touchstart";
 
 /** A session of whoever is signed in. Nothing is opened, read or sent before a method is called. */
 export function createSessions(options: Options): Sessions {
@@ -94,16 +94,16 @@ export function createSessions(options: Options): Sessions {
   // Who, and what is kept of them.
 
   const nameOf = (user: string) => `user-sessions ${baseUrl} ${app} ${user}`;
-  const store = () => (records ??= new Records(options.storage));
+  const store = () => (records ??= openRecords(options.storage));
   const read = (name: string): Record => store().read(name);
+  const readMine = (): Record => (me ? read(nameOf(me.user)) : {});
 
   async function who(): Promise<Identity | null> {
     const found = await identify(options);
     const isSame = found?.user === me?.user;
     me = found;
     if (!isSame) {
-      channel?.close();
-      channel = undefined;
+      mute();
       tune();
     }
     look(isSame);
@@ -116,17 +116,16 @@ export function createSessions(options: Options): Sessions {
     return identity;
   }
 
-  function write(name: string, record: Record): Record {
+  function write(name: string, record: Record): void {
     store().write(name, record);
     if (channel && me && nameOf(me.user) === name) channel.tell();
     else tell(name);
     look();
-    return record;
   }
 
   /** Reads what is stored, shows it, and says what has changed of the same user's session. */
   function look(isSame = true): void {
-    const record = me ? read(nameOf(me.user)) : {};
+    const record = readMine();
     const { id = null, over } = record;
     const state = id ? "live" : over ? "over" : "none";
     const former = shown;
@@ -135,7 +134,7 @@ export function createSessions(options: Options): Sessions {
     if (former.id === id && former.state === state) return;
     shown = { id, state };
     if (isRenewed && former.id && id) after(() => options.onRenewed?.(id, former.id!));
-    if (isSame && former.id && over && !id) after(() => options.onEnded?.(over));
+    else if (isSame && former.id) after(() => options.onEnded?.(over ?? former.id!));
     for (const listener of listeners) after(listener);
   }
 
@@ -145,23 +144,25 @@ export function createSessions(options: Options): Sessions {
     options.heartbeatMs ?? Math.max(1_000, interval! > 0 ? interval! : 5 * MINUTE_MS);
 
   /** Since the tab was used, or is: a page that nobody looks at does not keep a session alive. */
-  function isUsed(record: Record): boolean {
-    const isSeen = activity === "always" || !globalThis.document;
-    return isSeen || (activity === "visible" && !document.hidden) || used > (record.sent ?? 0);
+  function isUsed({ sent = 0 }: Record): boolean {
+    const isSeen = activity === "always" || !globalThis.document || (activity === "visible" && !document.hidden);
+    // Clocks are set back and forth: what is said of later counts for nothing.
+    return isSeen || sent > Date.now() || (used > sent && used <= Date.now());
   }
 
-  /** How long until the next heartbeat is due; at most 0 if it is. */
-  function untilDue(record: Record): number {
+  /** How long until the next heartbeat is due; 0 if it is. What failed before `online` is no reason to wait. */
+  function untilDue(record: Record, online = 0): number {
     const { failed, sent } = record;
-    return failed ? remaining(failed.at, failed.wait) : remaining(sent, intervalOf(record));
+    if (!failed) return remaining(sent, intervalOf(record));
+    return remaining(failed.at, failed.at < online && !failed.told ? 0 : failed.wait);
   }
 
-  async function beat(isForced = false): Promise<void> {
-    if (me) {
-      const record = read(nameOf(me.user));
-      // No token is asked for in vain.
-      if (record.id && !isForced && (untilDue(record) > 0 || !isUsed(record))) return;
-    }
+  const isDue = (record: Record, online?: number) => isUsed(record) && !untilDue(record, online);
+
+  async function beat(online?: number): Promise<void> {
+    const known = readMine();
+    // No token is asked for in vain.
+    if (known.id && !isDue(known, online)) return;
     let identity;
     try {
       identity = await who();
@@ -172,47 +173,54 @@ export function createSessions(options: Options): Sessions {
     }
     if (!identity) return;
     const name = nameOf(identity.user);
-    const task = () => pulse(identity, name, isForced);
-    const { claim } = read(name);
-    await alone(name, task);
-    // A tab that was frozen holds its lock as long as it sleeps; its claim tells.
-    if (claim && remaining(claim, LIMIT_MS) <= 0 && read(name).claim === claim) await task();
+    const { claim, failed, sent } = read(name);
+    // Each heartbeat has a lock of its own: a tab that was frozen holds one as long as it sleeps.
+    await alone([name, claim, failed?.at, sent].join(), () => pulse(identity, name, online));
   }
 
-  async function pulse(identity: Identity, name: string, isForced: boolean): Promise<void> {
+  async function pulse(identity: Identity, name: string, online?: number): Promise<void> {
     const record = read(name);
-    const { id, claim } = record;
-    if (!id || remaining(claim, LIMIT_MS) > 0) return;
-    if (!isForced && (untilDue(record) > 0 || !isUsed(record))) return;
-    write(name, { ...record, claim: Date.now() });
+    const { id } = record;
+    if (!id || remaining(record.claim, LIMIT_MS) || !isDue(record, online)) return;
+    const claim = Date.now();
+    write(name, { ...record, claim });
     try {
-      settle(name, id, await request<Heartbeat>(options, identity, pathOf(id)));
+      settle(name, id, claim, await request<Heartbeat>(options, identity, pathOf(id)));
     } catch (error) {
-      fail(name, id, error as SessionsError);
+      // A tab that was frozen meanwhile gives up what others have taken over.
+      if (read(name).claim === claim) fail(name, id, error as SessionsError);
     }
   }
 
   /** Takes an answer, unless the session of which it tells is no longer this browser's. */
-  function settle(name: string, id: string, answer: Heartbeat): void {
+  function settle(name: string, id: string, mine: number, answer: Heartbeat): void {
     const { claim, failed, engaged, ...record } = read(name);
     if (record.id !== id) return;
     if (answer.needsNewSession) return finish(name, id, true);
     const next = answer.status === "renewed" ? answer.sessionId : id;
-    write(name, { ...record, id: next, sent: Date.now(), ...(next === id && { engaged }) });
+    if (next === id && claim !== mine) return;
+    write(name, { ...record, id: next, sent: mine, ...(next === id && { engaged }) });
   }
 
   function fail(name: string, id: string, error: SessionsError): void {
     const { claim, ...record } = read(name);
     if (record.id !== id) return;
-    const count = record.failed?.count || 0;
+    const { failed } = record;
+    const interval = intervalOf(record);
+    // What failed before a sleep says nothing of now.
+    const isRow = failed && remaining(failed.at, failed.wait + interval);
+    const { count = 0, refused = false } = isRow ? failed : {};
     const isRefused = error.status === 401;
+    const told = error.retryAfterMs;
     // Whatever blocks a page's requests goes on doing so.
-    const most = intervalOf(record) * (error.status === 0 && count > 5 ? 6 : 1);
-    const wait = Math.max(error.retryAfterMs, Math.min(most, backOff(count)));
-    const refused = record.failed?.refused || isRefused;
-    write(name, { ...record, failed: { at: Date.now(), count: count + 1, wait, refused } });
+    const most = interval * (!error.status && count > 5 ? 6 : 1);
+    const wait = Math.max(told, Math.min(most, backOff(count)));
+    write(name, {
+      ...record,
+      failed: { at: Date.now(), count: count + 1, wait, told, refused: refused || isRefused },
+    });
     after(() => options.onError?.(error));
-    if (isRefused && !record.failed?.refused) after(() => options.onLoginNeeded?.());
+    if (isRefused && !refused) after(() => options.onLoginNeeded?.());
   }
 
   function finish(name: string, id: string, isLoginNeeded: boolean): void {
@@ -223,22 +231,22 @@ export function createSessions(options: Options): Sessions {
 
   /** A last heartbeat while that is still possible: it may never be known whether it arrived. */
   function leave(): void {
-    const isWorthIt = activity === "visible" || (me && isUsed(read(nameOf(me.user))));
+    const isWorthIt = activity === "visible" || isUsed(readMine());
     used = activity === "visible" ? Date.now() : used;
     if (!me || !isWorthIt) return;
     const name = nameOf(me.user);
     const record = read(name);
     const { id, sent, claim, failed } = record;
     const interval = intervalOf(record);
-    const isRecent = remaining(sent, Math.min(MINUTE_MS, interval)) > 0 || remaining(record.left, interval) > 0;
-    if (!id || isRecent || failed || remaining(claim, LIMIT_MS) > 0) return;
+    const isRecent = remaining(sent, Math.min(MINUTE_MS, interval)) || remaining(record.left, interval);
+    if (!id || isRecent || failed || remaining(claim, LIMIT_MS)) return;
     const now = Date.now();
     write(name, { ...record, left: now, claim: now });
     send<Heartbeat>(options, me.token, pathOf(id), { keepalive: true }).then(
-      (answer) => settle(name, id, answer),
+      (answer) => settle(name, id, now, answer),
       () => {
-        const { claim, ...record } = read(name);
-        if (claim === now) write(name, record);
+        const { claim, ...rest } = read(name);
+        if (claim === now) write(name, rest);
       },
     );
   }
@@ -248,64 +256,62 @@ export function createSessions(options: Options): Sessions {
   function arm(): void {
     clearTimeout(timer);
     if (!starts) return;
-    const record = me ? read(nameOf(me.user)) : {};
-    const due = record.id && isUsed(record) ? untilDue(record) : MINUTE_MS;
-    const wait = stumbles ? backOff(stumbles - 1) : due > 0 ? due : 5_000;
+    const record = readMine();
+    const due = record.id && isUsed(record) ? untilDue(record) : intervalOf(record);
+    const wait = stumbles ? backOff(stumbles - 1) : due || 5_000;
     // No longer than a minute, because a timer stands still while the machine sleeps; and not all tabs at once.
     timer = setTimeout(() => void tick(), Math.min(wait, MINUTE_MS) + Math.random() * Math.min(1_000, wait / 10));
   }
 
-  async function tick(isForced = false): Promise<void> {
-    await beat(isForced);
+  async function tick(online?: number): Promise<void> {
+    await beat(online);
     arm();
   }
 
   function tune(): void {
     if (!starts || !me || channel) return;
-    channel = new Channel(nameOf(me.user), () => {
+    channel = openChannel(nameOf(me.user), () => {
       look();
       arm();
     });
   }
 
-  function open(): void {
-    const { document, window } = globalThis;
-    used = document?.hidden ? 0 : Date.now();
-    if (document) {
-      const { signal } = (listening = new AbortController());
-      const on = (target: EventTarget, types: string[], listener: () => void) => {
-        for (const type of types) target.addEventListener(type, listener, { signal, capture: true, passive: true });
-      };
-      on(document, ["visibilitychange"], () => (document.hidden ? leave() : void tick()));
-      on(document, ["resume"], () => void tick());
-      // An open channel bars the way back to a page that was left.
-      on(window, ["pagehide"], () => {
-        channel?.close();
-        channel = undefined;
-      });
-      on(window, ["pageshow"], () => {
-        tune();
-        look();
-        void tick();
-      });
-      on(window, ["online"], () => {
-        const record = me ? read(nameOf(me.user)) : {};
-        void tick(!!record.id && remaining(record.sent, intervalOf(record)) <= 0);
-      });
-      if (activity === "input") on(document, INPUT, () => (used = Date.now()));
-    }
-    void tick();
-  }
-
-  function close(): void {
-    clearTimeout(timer);
-    listening?.abort();
+  function mute(): void {
     channel?.close();
     channel = undefined;
   }
 
+  /** Hears of the other tabs again, and of what they did meanwhile. */
+  function wake(): void {
+    tune();
+    look();
+    void tick();
+  }
+
+  function open(): void {
+    const { document } = globalThis;
+    used = document?.hidden ? 0 : Date.now();
+    if (document) {
+      const { signal } = (listening = new AbortController());
+      // What happens to the document passes the window on its way down.
+      const on = (types: string, listener: () => void) => {
+        for (const type of types.split(" ")) addEventListener(type, listener, { signal, capture: true, passive: true });
+      };
+      on("visibilitychange", () => (document.hidden ? leave() : void tick()));
+      // An open channel bars the way back to a page that was left.
+      on("pagehide", mute);
+      on("pageshow resume", wake);
+      on("online", () => void tick(Date.now()));
+      if (activity === "input") on(INPUT, () => (used = Date.now()));
+    }
+    wake();
+  }
+
   function stop(): void {
-    if (starts && !--starts) close();
+    if (!starts || --starts) return;
+    clearTimeout(timer);
+    listening?.abort();
+    mute();
   }
 
   // What a page asks for.
@@ -313,47 +319,44 @@ export function createSessions(options: Options): Sessions {
   async function call<T>(path: string, method = "GET"): Promise<T> {
     const identity = await signedIn();
     const { id } = read(nameOf(identity.user));
-    return request<T>(options, identity, path, { method, headers: id ? { "x-session-id": id } : {} });
+    return request<T>(options, identity, path, { method, headers: { ...(id && { "x-session-id": id }) } });
   }
 
   /** Under the lock, or where a repeat does no harm because all tabs have one key. */
   async function openSession(identity: Identity, name: string): Promise<string> {
-    for (let isFirst = true; ; isFirst = false) {
-      const record = read(name);
-      if (record.id) return record.id;
-      const isStored = !!record.key;
-      let key = record.key ?? uuid();
+    for (;;) {
+      const stored = read(name);
+      if (stored.id) return stored.id;
+      let key = stored.key ?? uuid();
       // Before it is sent: an answer that is lost is asked for again under the same key.
-      write(name, { ...record, key, claim: Date.now() });
-      if (!globalThis.navigator?.locks) {
-        await settled();
-        key = read(name).key ?? key;
-      }
+      write(name, { ...stored, key, claim: Date.now() });
+      await agreed();
+      if (read(name).id) continue;
+      key = read(name).key ?? key;
       try {
         const headers = { "idempotency-key": key };
-        return await adopt(identity, name, key, await request<Login>(options, identity, "/auth/login", { headers }));
+        const { body } = await request<Login>(options, identity, "/auth/login", { headers });
+        const { sessionId, startTime, expiresAt } = body;
+        if (read(name).key === key) {
+          const interval = Math.min(5 * MINUTE_MS, (Date.parse(expiresAt) - Date.parse(startTime)) / 3);
+          write(name, { id: sessionId, login: key, interval, sent: Date.now() });
+          await agreed();
+        }
+        const record = read(name);
+        if (record.login !== key) {
+          // Another login is this browser's by now, or none is wanted.
+          await request(options, identity, "/auth/logout", { body: { sessionId } });
+          if (!record.id && !record.key) throw new SessionsError("Logged out meanwhile");
+        }
+        if (record.id) return record.id;
       } catch (error) {
         const { key: kept, claim, ...now } = read(name);
         // An earlier login of that key was answered to nobody, and its session has been ended since.
-        const isOver = isStored && isFirst && (error as SessionsError).code === "session_ended";
+        const isOver = stored.key && (error as SessionsError).code === "session_ended";
         if (kept === key) write(name, isOver ? now : { ...now, key });
-        if (!isOver) throw error;
+        if (!isOver && !now.id) throw error;
       }
     }
-  }
-
-  /** Makes the session of a login this browser's, unless there is another or none wanted by now. */
-  async function adopt(identity: Identity, name: string, key: string, { body }: Login): Promise<string> {
-    const { sessionId: id, startTime, expiresAt } = body;
-    const record = read(name);
-    if (record.id) return record.id;
-    if (record.key !== key) {
-      await request(options, identity, "/auth/logout", { body: { sessionId: id } });
-      throw new SessionsError("Logged out meanwhile");
-    }
-    const interval = Math.min(5 * MINUTE_MS, (Date.parse(expiresAt) - Date.parse(startTime)) / 3);
-    write(name, { id, login: key, interval, sent: Date.now() });
-    return id;
   }
 
   return {
@@ -363,7 +366,7 @@ export function createSessions(options: Options): Sessions {
       const since = Date.now();
       for (;;) {
         const task = () => openSession(identity, name);
-        const id = read(name).id ?? (remaining(since, LIMIT_MS) > 0 ? await alone(name, task) : await task());
+        const id = read(name).id ?? (await (remaining(since, LIMIT_MS) ? alone(name, task) : task()));
         if (id) {
           arm();
           return id;
@@ -373,13 +376,12 @@ export function createSessions(options: Options): Sessions {
       }
     },
     async logout() {
-      // An application may have dropped its token first.
-      const former = me;
-      const identity = (await who().catch(() => null)) ?? former;
+      // At once, and of who is shown here: an application may have dropped its token first.
+      const identity = me ?? (await who());
       if (!identity) return;
       const name = nameOf(identity.user);
-      const { id } = read(name);
-      write(name, id ? { over: id } : {});
+      const { id, over } = read(name);
+      write(name, id ? { over: id } : { ...(over && { over }) });
       if (id) await request(options, identity, "/auth/logout", { body: { sessionId: id }, keepalive: true });
     },
     async engaged(value = true) {
@@ -388,7 +390,7 @@ export function createSessions(options: Options): Sessions {
       for (let isFirst = true; ; isFirst = false) {
         const record = read(name);
         const { id } = record;
-        if (!id) throw new SessionsError("There is no session");
+        if (!id) throw new SessionsError("No session");
         if (record.engaged === value) return;
         write(name, { ...record, engaged: value });
         try {
@@ -410,7 +412,9 @@ export function createSessions(options: Options): Sessions {
           if (code === "session_ended") finish(name, id, true);
           if (code !== "session_not_found" || !isFirst) throw error;
           // A heartbeat starts a session for an id that the service no longer knows.
-          await beat(true);
+          used = Date.now();
+          write(name, { ...read(name), sent: 0 });
+          await beat();
         }
       }
     },

@@ -4,7 +4,10 @@
 const SETTLING_MS = 50;
 
 /** Waits until other tabs' writes are here. */
-export const settled = () => new Promise<void>((resolve) => setTimeout(resolve, SETTLING_MS));
+export const settled = (ms = SETTLING_MS) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** The same where there are no locks, and what is read then decides which of several tabs' writes holds. */
+export const agreed = () => globalThis.navigator?.locks || settled(6 * SETTLING_MS);
 
 /**
  * Runs `task` if no other tab is at one; `undefined` if one is. Nothing is held while idle, nothing queues, and nothing is
@@ -29,31 +32,28 @@ export async function alone<T>(name: string, task: () => Promise<T>): Promise<T 
   }
 }
 
+/** The way to the other tabs. */
+export interface Channel {
+  /** Says that the record has changed. */
+  tell(): void;
+  close(): void;
+}
+
 /** Tells the other tabs that a record has changed, and hears of it. */
-export class Channel {
-  private channel: BroadcastChannel | undefined;
-
-  constructor(
-    private readonly name: string,
-    private readonly onChange: () => void,
-  ) {
-    this.channel = open(name);
-    if (this.channel) this.channel.onmessage = onChange;
-    globalThis.addEventListener?.("storage", this.onStorage);
-  }
-
-  tell(): void {
-    this.channel?.postMessage(0);
-  }
-
-  close(): void {
-    this.channel?.close();
-    globalThis.removeEventListener?.("storage", this.onStorage);
-  }
-
-  private readonly onStorage = ({ key }: StorageEvent): void => {
+export function openChannel(name: string, onChange: () => void): Channel {
+  const channel = open(name);
+  if (channel) channel.onmessage = onChange;
+  const onStorage = ({ key }: StorageEvent) => {
     // No key: all was cleared.
-    if (key === this.name || key === null) this.onChange();
+    if (key === name || key === null) onChange();
+  };
+  globalThis.addEventListener?.("storage", onStorage);
+  return {
+    tell: () => channel?.postMessage(0),
+    close() {
+      channel?.close();
+      globalThis.removeEventListener?.("storage", onStorage);
+    },
   };
 }
 

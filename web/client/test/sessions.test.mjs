@@ -404,7 +404,7 @@ test("engagement with a session that was ended says so, and is the end of it her
     path.endsWith("content-engaged") ? refused(409, "session_ended") : usual({ path }),
   );
   await assert.rejects(during(sessions.engaged()), { code: "session_ended" });
-  await assert.rejects(during(sessions.engaged()), /There is no session/);
+  await assert.rejects(during(sessions.engaged()), /No session/);
   sessions.stop();
   assert.deepEqual(events, [["ended", ID], ["loginNeeded"]]);
 });
@@ -450,6 +450,31 @@ test("another tab's claim is respected for as long as a request may take, and no
   assert.equal(asked.length, 1);
 });
 
+test("what a slow tab gives up after another has taken over is no failure", async () => {
+  const later = (ms, value) => new Promise((resolve) => setTimeout(() => resolve(value), ms));
+  let isFresh = false;
+  const slow = await going(
+    ({ path }) => {
+      if (path === "/auth/login") return started();
+      return isFresh ? refused(503, "unavailable") : later(8_000, refused(401, "unauthorized"));
+    },
+    {
+      getToken: (options) => {
+        if (!options?.fresh) return token();
+        isFresh = true;
+        return later(6_000, token("alice", "fresh"));
+      },
+    },
+  );
+  const quick = client(usual, { storage: slow.shared });
+  quick.sessions.start();
+  await pass(5 * MINUTE + 20_000, 1_000);
+  slow.sessions.stop();
+  quick.sessions.stop();
+  assert.deepEqual([slow.asked.length, quick.asked.length], [2, 1], "one was given up, the other taken over");
+  assert.deepEqual([slow.events, slow.shared.record().failed], [[], undefined]);
+});
+
 test("garbage in storage is passed over", async () => {
   for (const garbage of ["", "x", "null", "[]", "7", '{"id":5}', '{"id":"<script>"}', '{"id":null}', '{"sent":"x","interval":"y"}']) {
     const shared = storage({ [`user-sessions ${baseUrl}  alice`]: garbage });
@@ -482,12 +507,146 @@ test("storage that throws leaves the session in memory", async () => {
   }
 });
 
+test("a storage that was full for a moment is shared again after it", async () => {
+  let isFull = false;
+  const shared = storage();
+  const store = shared.setItem;
+  shared.setItem = (name, text) => {
+    if (isFull) throw new Error("QuotaExceededError");
+    store(name, text);
+  };
+  const one = await going(usual, { storage: shared });
+  const other = client(usual, { storage: shared });
+  other.sessions.start();
+  await settle();
+  isFull = true;
+  await pass(5 * MINUTE + 2_000, 1_000);
+  isFull = false;
+  one.asked.length = other.asked.length = 0;
+  await pass(30 * MINUTE, 1_000);
+  assert.ok(one.asked.length + other.asked.length <= 7, "one heartbeat an interval for both");
+  await during(other.sessions.logout());
+  await during(one.sessions.engaged()).catch(() => {});
+  one.sessions.stop();
+  other.sessions.stop();
+  assert.deepEqual(one.sessions.getSnapshot(), { id: null, state: "over" });
+});
+
 test("a storage that was cleared is filled again", async () => {
   const { sessions, asked, shared } = await going();
   shared.items.clear();
   await pass(6 * MINUTE, 5_000);
   sessions.stop();
   assert.deepEqual([sessions.current, asked.length, shared.record().id], [ID, 1, ID]);
+});
+
+test("a first failure after a long sleep is tried again in seconds, and a refusal told of again", async () => {
+  let isDown = true;
+  const times = [];
+  const { sessions, events } = await going(({ path }) => {
+    if (path === "/auth/login") return started();
+    times.push(Date.now());
+    return isDown ? new TypeError("offline") : refused(401, "unauthorized");
+  });
+  await pass(40 * MINUTE, 1_000);
+  mock.timers.setTime(Date.now() + 8 * 60 * MINUTE);
+  times.length = 0;
+  await pass(2 * MINUTE, 1_000);
+  assert.ok(times[1] - times[0] <= 3_000, `${times[1] - times[0]} ms`);
+  for (let day = 1; day <= 2; day++) {
+    isDown = false;
+    await pass(10 * MINUTE, 1_000);
+    assert.equal(events.filter(([event]) => event === "loginNeeded").length, day);
+    mock.timers.setTime(Date.now() + 24 * 60 * MINUTE);
+  }
+  sessions.stop();
+});
+
+/** A window of which the client hears, for as long as the test runs. */
+function openWindow(context) {
+  const window = new EventTarget();
+  globalThis.document = { hidden: false };
+  for (const name of ["addEventListener", "removeEventListener"]) globalThis[name] = window[name].bind(window);
+  context.after(() => {
+    for (const name of ["document", "addEventListener", "removeEventListener"]) delete globalThis[name];
+  });
+  return window;
+}
+
+test("each time the network comes back, one tab tries at once, unless Retry-After says otherwise", async (context) => {
+  const window = openWindow(context);
+  for (const [answer, expected] of [
+    [refused(429, "too_many", { "retry-after": "600" }), 0],
+    [new TypeError("offline"), 1],
+  ]) {
+    const shared = storage();
+    const answers = ({ path }) => (path === "/auth/login" ? started() : answer);
+    const tabs = [await going(answers, { storage: shared }), client(answers, { storage: shared })];
+    tabs[1].sessions.start();
+    const count = () => tabs.reduce((sum, { asked }) => sum + asked.length, 0);
+    await pass(6 * MINUTE, 1_000);
+    const before = count();
+    window.dispatchEvent(new Event("online"));
+    await settle();
+    assert.equal(count() - before, expected);
+    for (const { sessions } of tabs) sessions.stop();
+  }
+});
+
+test("who types keeps a session alive, whatever the clock said before", async (context) => {
+  const window = openWindow(context);
+  const { sessions, asked, shared } = await going(usual, { activity: "input" });
+  const [name] = shared.items.keys();
+  shared.setItem(name, JSON.stringify({ ...shared.record(), sent: Date.now() + 86_400_000 }));
+  for (let minute = 0; minute < 11; minute++) {
+    window.dispatchEvent(new Event("keydown"));
+    await pass(MINUTE, 5_000);
+  }
+  assert.ok(asked.length >= 2, `${asked.length} heartbeats`);
+  asked.length = 0;
+  await pass(60 * MINUTE, 10_000);
+  sessions.stop();
+  assert.ok(asked.length <= 1, "and who has stopped does not");
+});
+
+test("a key that is garbage is no key", async () => {
+  for (const key of ["garbage", 5, "日本", null]) {
+    const shared = storage({ [`user-sessions ${baseUrl}  alice`]: JSON.stringify({ key }) });
+    const { sessions, asked } = client(usual, { storage: shared });
+    assert.equal(await during(sessions.login()), ID);
+    assert.match(asked[0].headers["idempotency-key"], /^[\da-f-]{36}$/);
+  }
+});
+
+test("a logout does not wait for a token", async () => {
+  let hangs = false;
+  const { sessions, events, paths } = await going(usual, { getToken: () => (hangs ? new Promise(() => {}) : token()) });
+  hangs = true;
+  const logout = sessions.logout();
+  await settle();
+  assert.deepEqual([sessions.getSnapshot(), paths()], [{ id: null, state: "over" }, ["POST /auth/logout"]]);
+  await during(logout);
+  await during(sessions.logout());
+  sessions.stop();
+  assert.deepEqual([events, sessions.getSnapshot().state], [[["ended", ID]], "over"], "a second one changes nothing");
+});
+
+test("a tab that slept through a logout and a login hears of the end", async () => {
+  const { sessions, events, shared } = await going();
+  const [name] = shared.items.keys();
+  shared.setItem(name, JSON.stringify({ id: NEXT, login: "another", sent: Date.now() }));
+  await during(sessions.list());
+  sessions.stop();
+  assert.deepEqual([events, sessions.current], [[["ended", ID]], NEXT]);
+});
+
+test("an answer that is none of the API's is an error", async () => {
+  for (const text of ["<!doctype html>", "null", ""]) {
+    const page = () => Promise.resolve(new Response(text, { status: 200 }));
+    const { sessions } = client(usual, { fetch: page });
+    await assert.rejects(during(sessions.login()), { name: "SessionsError", status: 200 });
+    await assert.rejects(during(sessions.list()), { name: "SessionsError" });
+  }
 });
 
 test("a listener that throws harms nobody else", async () => {

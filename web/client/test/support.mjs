@@ -57,6 +57,8 @@ export function standStill() {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: Date.UTC(2026, 0, 1) });
   mock.method(Math, "random", () => 0);
   globalThis.BroadcastChannel = undefined;
+  // Later versions of Node have locks there.
+  Object.defineProperty(globalThis, "navigator", { value: { onLine: true }, configurable: true });
 }
 
 export function goOn() {

@@ -151,6 +151,21 @@ test("in plain code: a login whose answer was lost is the same session when it i
   assert.equal(one.answer.body.sessionId, other.answer.body.sessionId);
 });
 
+test("in plain code: a login key whose session was ended is forgotten", async (context) => {
+  const page = await open(context, "/plain", inAHurry);
+  await page.waitForFunction("window.sessions");
+  let isLost = true;
+  proxy.disturb = ({ path }) => path === "/auth/login" && isLost && { lost: "answer" };
+  context.after(() => (proxy.disturb = () => undefined));
+  const login = () => page.evaluate(() => sessions.login("pam", "x").then(() => "in", String));
+  assert.match(await login(), /Network Error/);
+  isLost = false;
+  const headers = { authorization: `Bearer ${await page.evaluate(() => localStorage.getItem("accessToken"))}` };
+  await fetch(`${server.url}/user-sessions/end-others`, { method: "POST", headers });
+  assert.match(await login(), /409/);
+  assert.equal(await login(), "in");
+});
+
 test("in plain code: a session that was ended elsewhere leads to the login page, and no more heartbeats", async (context) => {
   const page = await open(context, "/plain", inAHurry);
   await page.waitForFunction("window.sessions");

@@ -79,7 +79,7 @@ impl Hold {
     /// Waits until the call is made.
     pub async fn reached(&self) {
         // A call that is never made fails the test that waits for it.
-        timeout(Duration::from_secs(60), self.reached.notified()).await.unwrap();
+        timeout(Duration::from_mins(1), self.reached.notified()).await.unwrap();
     }
 
     /// Lets it go on.

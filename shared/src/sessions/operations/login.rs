@@ -17,7 +17,7 @@ use crate::{
 /// Attempts at an id that nothing else has.
 const NEW_IDS: usize = 3;
 
-/// Opens a session. A repeat opens another.
+/// Opens a session, without a key: a repeat opens another.
 pub async fn login(app: &App, user: &UserId, client: ClientInfo) -> Result<Session, SessionError> {
     let visit = Visit::new(app, user);
     let moment = &visit.moment;
