@@ -198,22 +198,3 @@ async fn a_user_who_is_erased_during_a_repeat_is_told_to_try_again() {
     let answer = repeat_during(&world, async |user, id| world.purge(&user.sub, id).await);
     answer.await.error(503, "unavailable");
 }
-
-/// All of the user's items are erased between the touch and the look.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_is_erased_during_a_repeat_is_told_to_try_again() {
-    if lacks(&[Need::Wire, Need::LocalServer]) {
-        return;
-    }
-    let world = World::new().await;
-    let (user, key) = (world.user("racer").await, unknown_id());
-    let id = started(login(&user, &key).await);
-    world.clock.advance(TimeDelta::minutes(1));
-    let hold = world.wire.hold(&user.sub, 3);
-    let (answer, ()) = tokio::join!(login(&user, &key), async {
-        hold.reached().await;
-        world.purge(&user.sub, &id).await;
-        hold.release();
-    });
-    answer.error(503, "unavailable");
-}

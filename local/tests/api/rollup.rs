@@ -389,7 +389,7 @@ async fn rows_that_were_made_otherwise_fail_the_whole_batch() {
     assert!(
         refusal
             .to_string()
-            .contains("is of layout 1 in UTC, and this deployment of layout 1 in Europe/Berlin"),
+            .contains("is of layout 2 in UTC, and this deployment of layout 2 in Europe/Berlin"),
         "{refusal}"
     );
     let table = world.template.table("MetricsTable").unwrap();
@@ -397,12 +397,12 @@ async fn rows_that_were_made_otherwise_fail_the_whole_batch() {
     let update = world.client.update_item().table_name(&table.name);
     let update = update.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
     // Nothing else of a row of another layout need be readable.
-    let update = update.update_expression("SET layout = :two, marks = :other");
-    let update = update.expression_attribute_values(":two", AttributeValue::N("2".to_owned()));
+    let update = update.update_expression("SET layout = :one, marks = :other");
+    let update = update.expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
     update.expression_attribute_values(":other", AttributeValue::Bool(true)).send().await.unwrap();
     let refusal =
         rollup::handle(world.parts::<Rollup>(), event("shardId-1", &records[1..])).await.unwrap_err();
-    assert!(refusal.to_string().contains("is of layout 2 in UTC"), "{refusal}");
+    assert!(refusal.to_string().contains("is of layout 1 in UTC"), "{refusal}");
 }
 
 #[tokio::test]
