@@ -18,7 +18,7 @@ use shared::clock::Clock;
 use tokio::{net::TcpListener, task::AbortHandle};
 
 pub use self::options::Options;
-pub(crate) use self::{handlers::handlers, service::engine_of, streams::pumps};
+pub(crate) use self::{handlers::readers, service::engine_of, streams::pumps};
 use self::{options::Place, service::Service};
 use crate::{identity::Authorizer, template::Template};
 

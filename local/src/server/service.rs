@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::{
     gateway::{self, Gateway},
-    handlers::handlers,
+    handlers::{endpoints, readers},
     options::{Options, Place},
     streams::pumps,
 };
@@ -52,7 +52,8 @@ impl Service {
         } else {
             engine::find_used(&client, &template).await?;
         }
-        let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
+        let endpoints = endpoints(&template, &client, &options.clock)?;
+        let readers = readers(&template, &client, &options.clock)?;
         let gateway = Gateway { authorizer, clock: options.clock.clone() };
         let router = gateway::router(gateway, endpoints, template.api.cors(), beside)?;
         let mut running = Vec::new();
