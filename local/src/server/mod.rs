@@ -13,7 +13,6 @@ use anyhow::{Result, ensure};
 use aws_sdk_dynamodb::Client;
 use axum::Router;
 use reqwest::Url;
-use shared::clock::Clock;
 use tokio::{net::TcpListener, task::AbortHandle};
 
 use self::gateway::Gateway;
@@ -21,7 +20,7 @@ pub use self::options::Options;
 pub(crate) use self::{handlers::handlers, streams::pumps};
 use crate::{
     engine::{self, Engine, Sweeps},
-    identity::Authorizer,
+    identity::{Authorizer, Development},
     template::Template,
 };
 
@@ -59,7 +58,7 @@ impl Server {
 
         let (port, listeners) = listeners::listen(options.port).await?;
         let url = format!("http://localhost:{port}");
-        let (authorizer, provider) = authorizer(&options, &url).await?;
+        let (authorizer, provider) = authorizer(&options, &template, &url).await?;
         let gateway = Gateway { authorizer: authorizer.into(), clock: options.clock.clone() };
         let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
         let beside = provider.merge(pages::router());
@@ -103,12 +102,17 @@ pub(crate) async fn engine_of(options: &Options, sweeps: Sweeps) -> Result<(Opti
 }
 
 /// The authorizer, and the routes of the development identity provider if that is the issuer.
-async fn authorizer(options: &Options, url: &str) -> Result<(Authorizer, Router)> {
-    // Tokens are as old as they are: their time is the system's, even where the functions' time is moved.
-    let clock = Clock::system();
+async fn authorizer(options: &Options, template: &Template, url: &str) -> Result<(Authorizer, Router)> {
+    let clock = options.token_clock.clone();
     if let Some(provider) = &options.provider {
         return Ok((Authorizer::of(provider, clock).await?, Router::new()));
     }
     let key_file = options.data.as_ref().map(|folder| folder.join("identity-key.pem"));
-    Authorizer::of_development(url, clock, key_file)
+    Authorizer::of_development(Development {
+        url: url.to_owned(),
+        clock,
+        key_file,
+        callback_urls: template.callback_urls.clone(),
+        metrics_permission: template.variable("METRICS_PERMISSION").unwrap_or_default().to_owned(),
+    })
 }

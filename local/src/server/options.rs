@@ -31,6 +31,8 @@ pub struct Options {
     pub environment: HashMap<String, String>,
     /// What time it is for the functions.
     pub clock: Clock,
+    /// What time it is for tokens. They are as old as they are: this is the system's time even where the functions' is moved.
+    pub token_clock: Clock,
     /// The way to the engine, for one who wants to listen in or disturb; the usual one if `None`.
     pub http_client: Option<SharedHttpClient>,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             provider: None,
             environment: HashMap::new(),
             clock: Clock::system(),
+            token_clock: Clock::system(),
             http_client: None,
         }
     }

@@ -26,5 +26,6 @@ mod recount;
 mod repeated_login;
 mod rollup;
 mod rules;
+mod sign_in;
 mod support;
 mod user;
