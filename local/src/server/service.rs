@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::{
     gateway::{self, Gateway},
     handlers::{endpoints, readers},
-    options::{Options, Place},
+    options::Options,
     streams::pumps,
 };
 use crate::{
@@ -31,14 +31,13 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Starts one that is reached at `place`, beside the routes of `beside`.
+    /// Starts what `template` describes, and the routes of `beside`.
     pub(super) async fn start(
         options: &Options,
-        place: &Place,
+        template: Template,
         authorizer: Arc<Authorizer>,
         beside: Router,
     ) -> Result<Self> {
-        let template = options.read_template(Some(place))?;
         let (engine, engine_url) = engine_of(options, Sweeps::Yes).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(

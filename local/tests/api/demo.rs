@@ -17,7 +17,8 @@ struct Demo {
 impl Demo {
     async fn start() -> Self {
         let server = Server::start(Options { demo: true, ..Options::default() }).await.unwrap();
-        let form = [("grant_type", "password"), ("username", "alice"), ("password", "x"), ("scope", "metrics:read")];
+        let form =
+            [("grant_type", "password"), ("username", "alice"), ("password", "x"), ("scope", "metrics:read")];
         let answer = http().post(format!("{}/oauth2/token", server.url)).form(&form).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap();
         Self { token: answer["access_token"].as_str().unwrap().to_owned(), server }
@@ -43,7 +44,8 @@ impl Demo {
 
     async fn live(&self) -> Vec<String> {
         let list = self.get("/demo/user-sessions").await;
-        let ids = list.as_array().unwrap().iter().map(|session| session["sessionId"].as_str().unwrap().to_owned());
+        let ids =
+            list.as_array().unwrap().iter().map(|session| session["sessionId"].as_str().unwrap().to_owned());
         ids.collect()
     }
 
@@ -95,7 +97,10 @@ async fn its_metrics_follow_and_their_time_is_the_demos() {
         let data = demo.get(&path).await;
         if data["data"]["totalSessions"] == 1 {
             // Of whole seconds, as the streams' records are.
-            assert!(data["data"]["asOf"].as_str().unwrap()[..18] >= after["now"].as_str().unwrap()[..18], "{data}");
+            assert!(
+                data["data"]["asOf"].as_str().unwrap()[..18] >= after["now"].as_str().unwrap()[..18],
+                "{data}"
+            );
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -28,5 +28,6 @@ mod recount;
 mod repeated_login;
 mod rollup;
 mod rules;
+mod sign_in;
 mod support;
 mod user;

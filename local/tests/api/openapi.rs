@@ -13,7 +13,7 @@ use shared::http::ApiError;
 use crate::support::{
     Answer, Need, World, lacks,
     openapi::{Operation, Place, examples},
-    send, token, unknown_id,
+    token, unknown_id,
 };
 
 /// `list-sessions` is `listSessions` in the document.

@@ -60,7 +60,9 @@ async fn a_page_and_what_it_loads_are_there_for_anybody() {
             continue;
         }
         // Nothing that the policy would stop, and nothing from elsewhere.
-        for unwanted in ["<script>", "<style", " style=", " onclick", "src=\"http", "href=\"http", "href=\"//"] {
+        for unwanted in
+            ["<script>", "<style", " style=", " onclick", "src=\"http", "href=\"http", "href=\"//"]
+        {
             assert!(!text.contains(unwanted), "{path}: {unwanted}");
         }
         let loaded = loaded(&text);
@@ -70,7 +72,10 @@ async fn a_page_and_what_it_loads_are_there_for_anybody() {
             assert_eq!(response.status(), StatusCode::OK, "{path}");
             let headers = response.headers();
             assert_eq!(headers["cache-control"], "public, max-age=31536000, immutable");
-            assert_eq!((&headers["content-encoding"], &headers["x-content-type-options"]), (&"gzip".parse().unwrap(), &"nosniff".parse().unwrap()));
+            assert_eq!(
+                (&headers["content-encoding"], &headers["x-content-type-options"]),
+                (&"gzip".parse().unwrap(), &"nosniff".parse().unwrap())
+            );
             let known = headers["etag"].to_str().unwrap().to_owned();
             let again = get(&world.url, &path, &[("if-none-match", &known)]).await;
             assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
