@@ -33,7 +33,6 @@ async fn what_is_no_route_is_not_found() {
     let world = World::new().await;
     let alice = world.user("alice").await;
     for (method, path) in [
-        ("GET", "/"),
         ("GET", "/nothing"),
         ("GET", "/auth/login"),
         ("DELETE", "/user-sessions"),
