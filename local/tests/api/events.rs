@@ -1,5 +1,4 @@
-//! The template, `functions/`, `events/` and the README name the same functions and routes; and each function answers
-//! its event.
+//! The template, `functions/` and `events/` name the same functions and routes; and each function answers its event.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -30,7 +29,7 @@ fn logical_id(crate_name: &str) -> String {
 }
 
 #[tokio::test]
-async fn template_functions_events_and_readme_name_the_same() {
+async fn template_functions_and_events_name_the_same() {
     if lacks(&[Need::LocalServer]) {
         return;
     }
@@ -41,7 +40,6 @@ async fn template_functions_events_and_readme_name_the_same() {
     assert_eq!(in_template, names_in("functions"));
     assert_eq!(in_template, local::functions::names().map(str::to_owned).collect());
     assert_eq!(in_template, names_in("events"));
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for function in functions {
         // A parameter of the template is named `Pages`.
         let id = logical_id(&function.crate_name);
@@ -49,25 +47,9 @@ async fn template_functions_events_and_readme_name_the_same() {
         let manifest =
             fs::read_to_string(root().join("functions").join(&function.crate_name).join("Cargo.toml"));
         assert!(manifest.unwrap().contains(&format!("name = \"{}\"", function.crate_name)));
-        assert!(readme.contains(&format!("`{}`", function.crate_name)), "README: {}", function.crate_name);
         let keys: Vec<String> = function.routes.iter().map(local::template::Route::key).collect();
-        for key in &keys {
-            assert!(readme.contains(key), "README: {key}");
-        }
         let event = event(&function.crate_name);
         assert!(keys.is_empty() || keys.iter().any(|key| event["routeKey"] == json!(key)), "{event}");
-    }
-}
-
-#[tokio::test]
-async fn every_setting_of_the_functions_is_in_the_readme() {
-    if lacks(&[Need::LocalServer]) {
-        return;
-    }
-    let world = World::new().await;
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for name in world.template.functions.iter().flat_map(|function| function.environment.keys()) {
-        assert!(readme.contains(&format!("`{name}`")), "README: {name}");
     }
 }
 

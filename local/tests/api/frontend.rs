@@ -1,4 +1,4 @@
-//! A frontend's whole day, as the README tells it: what it stores, what it sends, what it does with the answers.
+//! A frontend's whole day, as docs/sessions.md tells it: what it stores, what it sends, what it does with the answers.
 
 use chrono::TimeDelta;
 use serde_json::json;

@@ -11,6 +11,7 @@ mod cors;
 mod costs;
 mod counters;
 mod demo;
+mod documents;
 mod errors;
 mod events;
 mod faults;

@@ -1,4 +1,5 @@
-// The README's two frontends, to the letter: their API is at http://localhost:3000, which this browser finds elsewhere.
+// The frontends of README.md and docs/frontend.md, to the letter: their API is at http://localhost:3000, which this browser
+// finds elsewhere.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -12,11 +13,13 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const TIMEOUT_SECONDS = 2;
 let server, proxy, site, chromium;
 
-/** The blocks of code that the README's section has in this language. */
+/** The code of the front page, and the two frontends of the documentation. */
 async function examples() {
-  const readme = await readFile(here("../../../README.md"), "utf8");
-  const [, section] = /\n## In a frontend\n(.*?)\n## /s.exec(readme);
-  return [...section.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
+  const code = async (path) => {
+    const text = await readFile(here(`../../../${path}`), "utf8");
+    return [...text.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
+  };
+  return [...(await code("README.md")), ...(await code("docs/frontend.md"))];
 }
 
 /** A module's text with what it imports. */
@@ -28,13 +31,18 @@ async function bundle(contents) {
 before(async () => {
   server = await startServer(TIMEOUT_SECONDS);
   proxy = await startProxy(server.url);
-  const [client, plain] = await examples();
+  const [short, client, plain] = await examples();
   const pages = {
+    "/short": '<script type="module" src="/short.js"></script>',
     "/client": '<article>Text</article><button id="sign-out">Sign out</button><script type="module" src="/client.js"></script>',
     "/plain": '<script type="module">import * as sessions from "/plain.js"; window.sessions = sessions;</script>',
     "/login": "<h1>Sign in</h1>",
   };
-  const scripts = { "/client.js": await bundle(client), "/plain.js": await bundle(plain) };
+  const scripts = {
+    "/short.js": await bundle(short),
+    "/client.js": await bundle(client),
+    "/plain.js": await bundle(plain),
+  };
   const pageServer = createServer(({ url }, response) => {
     const type = scripts[url] ? "text/javascript" : "text/html";
     const content = scripts[url] ?? pages[url];
@@ -60,11 +68,17 @@ const asked = (user) => proxy.asked.filter((request) => request.user === user);
 const calls = (user) => asked(user).map(({ method, path }) => `${method} ${path.replace(/[\da-f-]{36}/, "ID")}`);
 const at = (page, path) => until(() => new URL(page.url()).pathname === path, `the page goes to ${path}`);
 
-test("both are as short as the README says", async () => {
-  const all = await examples();
-  const lines = all.map((code) => code.trim().split("\n").length);
-  assert.equal(all.length, 2);
-  assert.ok(lines[0] <= 15 && lines[1] <= 60, `${lines}`);
+test("they are as short as is said", async () => {
+  const lines = (await examples()).map((code) => code.trim().split("\n").length);
+  assert.equal(lines.length, 3);
+  assert.ok(lines[0] <= 5 && lines[1] <= 15 && lines[2] <= 60, `${lines}`);
+});
+
+test("on the front page: a session and its heartbeats", async (context) => {
+  const token = await tokenOf(server, "fred");
+  await open(context, "/short", (token) => sessionStorage.setItem("accessToken", token), token);
+  await until(() => calls("fred").filter((call) => call === "POST /user-sessions/heartbeat/ID").length > 1, "heartbeats");
+  assert.equal(calls("fred")[0], "POST /auth/login");
 });
 
 test("with the client: a session, its heartbeats, engagement, a sign-out", async (context) => {
