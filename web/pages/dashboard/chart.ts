@@ -12,6 +12,8 @@ export type Colours = Record<"ink" | "muted" | "line" | "accent" | "accent-mid" 
 export interface Drawing {
   /** The name of the chart, with what it shows in a sentence. */
   name: string;
+  /** What the marks are, for those who see them. */
+  legend: string;
   /** A label for each place. */
   labels: string[];
   /** What is at each place, in words. */
@@ -30,36 +32,34 @@ export interface Drawing {
 
 export interface Chart {
   draw(drawing: Drawing): void;
-  clear(): void;
 }
 
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 /** The part of a place that a bar takes, and the most that it takes in pixels. */
 const BAR = [0.7, 56] as const;
+const TOP = 10;
 const OUTSIDE = { left: -10, top: -10 };
 
-/** Puts a chart into `place`. `readout` shows what is under the cursor, and what it says else; `said` is read out. */
+/** Puts a chart into `place`. `readout` shows what is under the cursor, or the legend; `said` is read out. */
 export function createChart(place: HTMLElement, readout: HTMLElement, said: HTMLElement): Chart {
   let drawing: Drawing | undefined;
   let plot: uPlot | undefined;
   let width = 0;
-  let usual: string | undefined;
 
   function point(at: number | null | undefined) {
     const text = at == null ? undefined : drawing?.points[at];
-    if (text !== undefined) usual ??= readout.textContent ?? "";
-    else if (usual === undefined) return;
-    readout.textContent = text ?? usual ?? "";
+    readout.textContent = text ?? drawing?.legend ?? "\u00a0";
     readout.classList.toggle("pointed", text !== undefined);
-    if (text === undefined) usual = undefined;
   }
 
   function build() {
-    point(null);
+    // Drawn anew, for another width say, the cursor stays where it was.
+    const at = plot?.cursor.idx;
     plot?.destroy();
     plot = undefined;
     width = place.clientWidth;
-    if (drawing && width > 0) plot = plotOf(drawing, place, width, point);
+    point(null);
+    if (drawing && width > 0) plot = plotOf(drawing, place, width, at, point);
   }
 
   function move(event: KeyboardEvent) {
@@ -76,7 +76,7 @@ export function createChart(place: HTMLElement, readout: HTMLElement, said: HTML
     if (!(event.key in to) || (event.key === "Escape" && at == null)) return;
     event.preventDefault();
     const next = to[event.key];
-    plot.setCursor(next === undefined ? OUTSIDE : { left: plot.valToPos(next, "x"), top: plot.height / 2 });
+    plot.setCursor(next === undefined ? OUTSIDE : { left: plot.valToPos(next, "x"), top: TOP });
     said.textContent = next === undefined ? "" : drawing.points[next]!;
   }
 
@@ -97,23 +97,28 @@ export function createChart(place: HTMLElement, readout: HTMLElement, said: HTML
       place.tabIndex = 0;
       build();
     },
-    clear() {
-      drawing = undefined;
-      build();
-    },
   };
 }
 
-function plotOf(drawing: Drawing, place: HTMLElement, width: number, point: (at: number | null | undefined) => void) {
+function plotOf(
+  drawing: Drawing,
+  place: HTMLElement,
+  width: number,
+  at: number | null | undefined,
+  point: (at: number | null | undefined) => void,
+): uPlot {
   const { labels, data, unit, greatest, write } = drawing;
   const colours = coloursOf(place);
   const values = write ? levels(greatest, unit) : [0];
   const top = write ? values.at(-1)! : greatest * 1.2 || 1;
   const left = write ? Math.max(...values.map((value) => write(value).length)) * 7 + 10 : 0;
   const space = (width - left) / labels.length;
-  const widest = Math.max(...labels.map((label) => label.length)) * 6.2 + 14;
-  const every = Math.ceil(widest / space);
-  const plot = new uPlot(
+  const widest = Math.max(...labels.map((label) => label.length)) * 5.8 + 8;
+  // All of them or, with room between them, as many as fit between the axis and the end.
+  const every = widest <= space ? 1 : Math.ceil((widest * 1.6) / space);
+  const isLabelled = (at: number) =>
+    at % every === Math.floor(every / 2) && (labels.length - at - 0.5) * space >= widest / 2;
+  return new uPlot(
     {
       width,
       height: place.clientHeight,
@@ -138,7 +143,7 @@ function plotOf(drawing: Drawing, place: HTMLElement, width: number, point: (at:
           gap: 4,
           grid: { show: false },
           ticks: { show: false },
-          splits: () => labels.map((_, at) => at).filter((at) => at % every === 0),
+          splits: () => labels.map((_, at) => at).filter(isLabelled),
           values: (_, splits) => splits.map((at) => labels[at]!),
         },
         {
@@ -154,6 +159,7 @@ function plotOf(drawing: Drawing, place: HTMLElement, width: number, point: (at:
       ],
       series: [{}, ...drawing.series(colours, Math.min(space * BAR[0], BAR[1]))],
       hooks: {
+        ready: [(self) => at != null && at < labels.length && self.setCursor({ left: self.valToPos(at, "x"), top: TOP })],
         setCursor: [(self) => point(self.cursor.left! < 0 ? null : self.cursor.idx)],
         draw: [(self) => drawing.over?.(self, colours)],
       },
@@ -161,7 +167,6 @@ function plotOf(drawing: Drawing, place: HTMLElement, width: number, point: (at:
     data,
     place,
   );
-  return plot;
 }
 
 function coloursOf(place: HTMLElement): Colours {

@@ -9,13 +9,12 @@ import * as words from "./words.js";
 
 export interface Content {
   title: string;
-  /** What the marks are, for those who see them. */
-  legend: string;
   drawing: Drawing;
   table: { columns: string[]; rows: string[][] };
 }
 
 const SPAN_WORDS = { daily: "day", weekly: "week", monthly: "month" };
+const RUNNING_WORDS = { daily: "today", weekly: "this week", monthly: "this month" };
 /** A bar that is narrower has no outline. */
 const NARROW = 6;
 
@@ -51,12 +50,12 @@ function sessions(report: Report): Content {
   const engaged = (row: Row) => row.figures.engagedSessions;
   return {
     title,
-    legend: legend(
-      `engaged ones darker${around}`,
-      isPast && before && `${before} as a line`,
-      running(report) && `dashed: this ${SPAN_WORDS[span]}, so far`,
-    ),
     drawing: {
+      legend: legend(
+        `engaged ones darker${around}`,
+        isPast && before && `${before} as a line`,
+        running(report) && `dashed: ${RUNNING_WORDS[span]}`,
+      ),
       name: `${title}${around}: ${points.length} bars`,
       labels: rows.map(({ period }) => words.tick(period)),
       points,
@@ -115,8 +114,8 @@ function share(report: Report): Content {
   const isPast = rows.some((row) => shareBefore(row) !== undefined);
   return {
     title: "Engaged share",
-    legend: legend("of the sessions", isPast && before && `${before} in amber`, running(report) && "dashed: so far"),
     drawing: {
+      legend: legend(isPast && before && `${before} in amber`, running(report) && `dashed: ${RUNNING_WORDS[report.span]}`),
       name: `Engaged share: a line of ${points.length} points`,
       labels: rows.map(({ period }) => words.tick(period)),
       points,
@@ -160,8 +159,8 @@ function durations({ totals, compared, comparison }: Report): Content {
   const values = shares.map((value) => value ?? 0);
   return {
     title: "How long they stayed",
-    legend: legend("minutes", before.length > 0 && `marks: ${words.shortRange(comparison.previous!)}`),
     drawing: {
+      legend: legend("minutes", before.length > 0 && `lines across: ${words.shortRange(comparison.previous!)}`),
       name: `How long they stayed: ${points.length} bars`,
       labels: classes.map(({ fromMinutes, toMinutes }) => words.shortSpread(fromMinutes, toMinutes)),
       points,
@@ -195,7 +194,7 @@ function drawShares(plot: uPlot, shares: number[], before: (number | undefined)[
   ctx.save();
   ctx.font = `${11 * scale}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`;
   ctx.textAlign = "center";
-  ctx.lineWidth = 2 * scale;
+  ctx.lineWidth = 1.5 * scale;
   shares.forEach((value, at) => {
     const x = plot.valToPos(at, "x", true);
     const past = before[at];

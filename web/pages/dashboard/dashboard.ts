@@ -22,9 +22,8 @@ const main = document.querySelector("main")!;
 const charts = CHARTS.map((name) => {
   const card = byId(name);
   const part = (selector: string) => card.querySelector<HTMLElement>(selector)!;
-  const readout = part(".readout");
-  const chart = createChart(part(".plot"), readout, part("[role=status]"));
-  return { name, chart, readout, title: part("h2"), button: part("button"), table: part(".table") };
+  const chart = createChart(part(".plot"), part(".readout"), part("[role=status]"));
+  return { name, chart, title: part("h2"), button: part("button"), table: part(".table") };
 });
 
 let settings: Settings;
@@ -89,12 +88,21 @@ function showControls() {
   const span = spanOf(view, today());
   for (const button of byId("presets").querySelectorAll("button")) {
     button.ariaPressed = String(button.value === view.choice);
+    const short = button.querySelector(".short");
+    if (short && button.value.endsWith("month")) {
+      short.textContent = words.month(periods.rangeOf(button.value as Preset, today()).startDate);
+    }
   }
   for (const button of byId("spans").querySelectorAll("button")) {
     button.ariaPressed = String(button.value === span);
     button.disabled = periods.lengthOf(range) === 1;
   }
-  byId("range").textContent = words.longRange(range);
+  const isThisYear = range.startDate.slice(0, 4) === today().slice(0, 4);
+  const short = isThisYear ? words.shortRange(range) : words.longRange(range);
+  byId("range").replaceChildren(
+    element("span", { className: "long" }, words.longRange(range)),
+    element("span", { className: "short" }, short),
+  );
   for (const { name, button, table } of charts) {
     const isShown = view.tables.includes(name);
     button.ariaExpanded = String(isShown);
@@ -177,10 +185,9 @@ function showReport(report: Report) {
   showFigures(byId("figures"), report);
   byId("comparison").textContent = comparisonSentence(report);
   const content = contentOf(report);
-  for (const { name, chart, readout, title, table } of charts) {
-    const { title: text, legend, drawing, table: figures } = content[name];
+  for (const { name, chart, title, table } of charts) {
+    const { title: text, drawing, table: figures } = content[name];
     title.textContent = text;
-    readout.textContent = legend;
     chart.draw(drawing);
     showTable(table, text, figures);
   }

@@ -16,6 +16,8 @@ interface Figure {
   change: (current: number, previous: number) => string | undefined;
   /** Whether more is better (1), worse (-1) or neither. */
   meaning: 1 | -1 | 0;
+  /** Whether two values differ by more than chance and the figure's own error make them. */
+  isTelling: (current: number, previous: number) => boolean;
   /** What is said beside the value. */
   aside?: (totals: Totals) => string;
 }
@@ -36,19 +38,30 @@ const inTime = (current: number, previous: number) => {
   return change.startsWith("0") ? undefined : change;
 };
 
+const by = (share: number) => (current: number, previous: number) => Math.abs(current - previous) >= share * previous;
 const count = (value: Figure["value"], meaning: Figure["meaning"]): Figure => ({
   value,
   write: words.count,
   change: inPercent,
   meaning,
+  isTelling: by(0.01),
 });
 const share = (value: Figure["value"], meaning: Figure["meaning"]): Figure => ({
   value,
   write: words.percent,
   change: inPoints,
   meaning,
+  isTelling: (current, previous) => Math.abs(current - previous) >= 0.5,
 });
-const time = (value: Figure["value"]): Figure => ({ value, write: words.duration, change: inTime, meaning: 1 });
+const time = (value: Figure["value"], error = 0.01): Figure => ({
+  value,
+  write: words.duration,
+  change: inTime,
+  meaning: 1,
+  isTelling: by(error),
+});
+/** The API knows half and nine tenths to within this share. */
+const QUANTILE_ERROR = 0.05;
 
 /** The figures, by their names in the page. */
 const FIGURES: Record<string, Figure> = {
@@ -59,11 +72,13 @@ const FIGURES: Record<string, Figure> = {
   },
   users: {
     ...count((totals) => totals.uniqueUsers, 1),
+    // Twice the error of a difference of two estimates of 1.6 %.
+    isTelling: (current, previous) => by(Math.max(current, previous) > EXACT_USERS ? 0.045 : 0.01)(current, previous),
     aside: ({ uniqueUsers, uniqueUsersRelativeError }) =>
       uniqueUsers > EXACT_USERS ? `± ${words.percent(uniqueUsersRelativeError * 100)}` : "",
   },
-  median: time((totals) => totals.medianDurationMinutes),
-  longest: time((totals) => totals.p90DurationMinutes),
+  median: time((totals) => totals.medianDurationMinutes, QUANTILE_ERROR),
+  longest: time((totals) => totals.p90DurationMinutes, QUANTILE_ERROR),
   average: time((totals) => totals.averageDurationMinutes),
   bounce: share((totals) => totals.bounceRate, -1),
   renewed: count((totals) => totals.renewedSessions, 0),
@@ -86,7 +101,7 @@ export function showFigures(place: HTMLElement, report: Report | undefined): voi
   }
 }
 
-function changeOf(figure: Figure, { compared, comparison, range, totals }: Report): (Node | string)[] {
+function changeOf(figure: Figure, { compared, comparison, totals }: Report): (Node | string)[] {
   if (!compared) return [];
   const current = figure.value(compared.current);
   const previous = figure.value(compared.previous);
@@ -96,12 +111,12 @@ function changeOf(figure: Figure, { compared, comparison, range, totals }: Repor
   }
   if (compared.previous.totalSessions === 0) return [element("span", {}, "no sessions before")];
   const written = figure.change(current, previous);
-  const isWhole = lengthOf(comparison.current!) === lengthOf(range);
   // What was compared is not the figure above it where today, or an end of the month, was left out.
-  const from = isWhole || figure.value(totals) === current ? `from ${was}` : `from ${was} to ${figure.write(current)}`;
+  const isShown = figure.write(current) === figure.write(figure.value(totals));
+  const from = isShown ? `from ${was}` : `from ${was} to ${figure.write(current)}`;
   if (!written) return [element("span", {}, `unchanged, ${was}`)];
   const isMore = current > previous;
-  const meaning = figure.meaning * (isMore ? 1 : -1);
+  const meaning = figure.isTelling(current, previous) ? figure.meaning * (isMore ? 1 : -1) : 0;
   const judged = meaning > 0 ? ", better" : meaning < 0 ? ", worse" : "";
   return [
     element(

@@ -146,7 +146,7 @@ export function isJustBefore(previous: Range, current: Range): boolean {
 /** The span in which a range is best read. */
 export function usualSpan(range: Range): Span {
   const days = lengthOf(range);
-  return days > 400 ? "monthly" : days > 100 ? "weekly" : "daily";
+  return days > 400 ? "monthly" : days > 62 ? "weekly" : "daily";
 }
 
 /** The period to which a day belongs, as the API names periods: the day, the Monday of its week, or its month. */
