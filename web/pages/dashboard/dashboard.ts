@@ -42,7 +42,7 @@ async function begin() {
   } catch {
     return say("error", "The page's settings could not be read.", "The server did not give them.", "Try again", begin);
   }
-  byId("demo").hidden = !settings.demo && new URL(settings.apiUrl).origin !== location.origin;
+  byId("demo").hidden = !settings.isLocal;
   byId("zone").textContent = byId("zone-again").textContent = settings.timeZone;
   if (!settings.clientId) {
     const text =
@@ -121,7 +121,7 @@ async function refresh() {
   main.ariaBusy = "true";
   try {
     // The demo's clock is moved on by hand.
-    if (settings.demo) settings = await readSettings();
+    if (settings.isLocal) settings = await readSettings();
     const metrics = createMetrics({
       baseUrl: settings.apiUrl,
       getToken: (options) => {
@@ -173,10 +173,9 @@ function showReport(report: Report) {
   const { totals, range, rows } = report;
   if (rows.every(({ figures }) => figures.sessions === 0) && totals.totalSessions === 0) {
     const isOver = range.endDate < report.today;
-    const isLocal = new URL(settings.apiUrl).origin === location.origin;
     const text = isOver
       ? `Nobody started one: ${words.longRange(range)}. Choose another range.`
-      : isLocal
+      : settings.isLocal
         ? "No sessions yet: open the demo, or start the server with --sample-data."
         : "No sessions yet: they appear here seconds after the first login.";
     return say("message", isOver ? "No sessions in this range" : "No sessions yet", text, "Look again", refresh);

@@ -6,17 +6,12 @@ import type { Comparison, Period, Range, Span } from "./periods.js";
 import { spanOf, type View } from "./view.js";
 
 /** The figures of a range of days. */
-export type Totals = SessionTotals & {
-  bounceRate: number;
-  durationDistribution: { fromMinutes: number; toMinutes: number | null; sessions: number }[];
-};
-/** The figures of a period. */
-export type Figures = PeriodFigures & { renewedSessions: number; medianDurationMinutes: number };
+export type Totals = Omit<SessionTotals, "previous">;
 
 /** A period with its figures, and what of them the compared days say. */
 export interface Row {
   period: Period;
-  figures: Figures;
+  figures: PeriodFigures;
   /** Of the days that its days are compared with; `undefined` if none is. */
   before: { sessions: number; engagedSessions: number } | undefined;
 }
@@ -44,7 +39,7 @@ export async function readReport(metrics: Metrics, view: View, today: string): P
   const before = counterparts && { startDate: counterparts[0]!, endDate: counterparts.at(-1)! };
   const [figures, read, days] = await Promise.all([
     readTotals(metrics, range, comparison),
-    metrics.byTimespan({ ...shown, span }) as Promise<Figures[]>,
+    metrics.byTimespan({ ...shown, span }),
     before ? metrics.daily(before) : [],
   ]);
   const byDay = new Map(days.map((day) => [day.date, day]));
@@ -75,7 +70,7 @@ async function readTotals(
   { current, previous }: Comparison,
 ): Promise<Pick<Report, "totals" | "compared">> {
   const read = (range: Range, compare?: "previous") =>
-    metrics.totals({ ...range, ...(compare && { compare }) }) as Promise<Totals & { previous?: Totals }>;
+    metrics.totals({ ...range, ...(compare && { compare }) });
   if (!current || !previous) return { totals: await read(range), compared: undefined };
   const isWhole = periods.isSame(current, range);
   const isNext = periods.isJustBefore(previous, current);

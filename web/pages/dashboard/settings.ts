@@ -16,13 +16,17 @@ export interface Settings {
   timeZone: string;
   /** How far the server's clock is ahead of this machine's, in milliseconds. */
   clockAheadMs: number;
-  demo: boolean;
+  /** The page is of the local server, which serves the API too, and has a demo whose clock is moved on by hand. */
+  isLocal: boolean;
 }
+
+type Served = Omit<Settings, "clockAheadMs" | "isLocal"> & { now: string };
 
 /** The settings as the server has them now. */
 export async function readSettings(): Promise<Settings> {
   const response = await fetch("settings.json", { cache: "no-store" });
   if (!response.ok) throw new Error(`settings.json: ${response.status}`);
-  const { now, ...settings } = (await response.json()) as Omit<Settings, "clockAheadMs"> & { now: string };
-  return { ...settings, clockAheadMs: Date.parse(now) - Date.now() };
+  const { now, ...settings } = (await response.json()) as Served;
+  const isLocal = new URL(settings.apiUrl).origin === location.origin;
+  return { ...settings, clockAheadMs: Date.parse(now) - Date.now(), isLocal };
 }

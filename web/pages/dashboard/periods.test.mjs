@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { module } from "./support.mjs";
+import { module } from "./test-support.mjs";
 
 const periods = await module("periods");
 const { comparisonOf, dayAt, rangeOf } = periods;

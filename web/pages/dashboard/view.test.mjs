@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { module } from "./support.mjs";
+import { module } from "./test-support.mjs";
 
 const { readView, spanOf, writeView } = await module("view");
 const today = "2026-11-24";
