@@ -93,7 +93,7 @@ async function open(t, path, { width = 1280, isDark = false, isPhone = width < 7
     const url = new URL(request.url());
     if (url.origin !== server.url && !/^(data|blob):/.test(url.protocol)) page.wrong.push(request.url());
     page.asked.push({ method: request.method(), path: url.pathname, query: url.searchParams });
-    const answer = await page.answers?.(url, request);
+    const answer = await (async () => page.answers?.(url, request))().catch((error) => page.wrong.push(String(error)));
     if (answer === "fail") await request.abort().catch(() => {});
     else if (answer) {
       const body = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body ?? { message: "No" });
@@ -419,7 +419,7 @@ describe("dashboard", { concurrency: 3 }, () => {
 
   test("a token that is refused is renewed; where that is refused too, one signs in again and is back", async (t) => {
     const page = await opened(t, "?range=7d");
-    const token = ({ headers }) => headers().authorization;
+    const token = (request) => request.headers().authorization;
     let first;
     page.answers = ({ pathname }, request) => {
       if (!pathname.includes("/metrics/")) return undefined;
