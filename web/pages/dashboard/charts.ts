@@ -52,7 +52,7 @@ function sessions(report: Report): Content {
     title,
     drawing: {
       legend: legend(
-        `engaged ones darker${around}`,
+        `engaged ones solid${around}`,
         isPast && before && `${before} as a line`,
         running(report) && `dashed: ${RUNNING_WORDS[span]}`,
       ),

@@ -140,7 +140,12 @@ describe("dashboard", { concurrency: 3 }, () => {
   test("a shared address leads through the sign-in to the view that it names", async (t) => {
     const shared = "?range=7d&span=week&table=sessions,durations";
     const page = await open(t, `/demo/dashboard${shared}`);
+    const exchange = heldUp();
+    page.answers = ({ pathname }) => (pathname === "/oauth2/token" ? exchange.promise : undefined);
     await signIn(page, { name: "Päm" });
+    await until(() => page.asked.some(({ path }) => path === "/oauth2/token"), "the code is exchanged");
+    assert.equal(await page.evaluate(() => location.search), "", "the code is out of the address at once");
+    exchange.release();
     await reached(page, "ready");
     assert.equal(query(page), shared);
     assert.equal(await textOf(page, "#name"), "Päm ·");
@@ -582,6 +587,12 @@ describe("dashboard", { concurrency: 3 }, () => {
     assert.notEqual(await press("ArrowLeft"), last);
     assert.equal(await press("Escape"), "");
     assert.equal(await textOf(page, "#sessions .readout"), legend);
+    // Drawn anew for another width, the cursor stays.
+    const pointed = await press("Home");
+    await page.setViewport({ width: 900, height: 900 });
+    await until(() => page.$eval("#sessions .plot", (plot) => plot.clientWidth === plot.firstChild.clientWidth), "the width");
+    assert.equal(await textOf(page, "#sessions .readout"), pointed);
+    await press("Escape");
     const chart = await page.$eval("#sessions .plot", (plot) => [plot.getAttribute("role"), plot.getAttribute("aria-label")]);
     assert.deepEqual(chart, ["application", "Sessions a day: 7 bars"]);
     await page.keyboard.down("Shift");
