@@ -83,9 +83,9 @@ function sessions(report: Report): Content {
         ];
       },
     },
-    table: {
-      columns: ["Period", "Sessions", "Engaged", "Share", "Users", "Renewed", "Average", "Median", "Before"],
-      rows: rows.map(({ period, figures, before }) => [
+    table: tableOf(
+      ["Period", "Sessions", "Engaged", "Share", "Users", "Renewed", "Average", "Median", "Before"],
+      rows.map(({ period, figures, before }) => [
         words.periodName(period),
         words.count(figures.sessions),
         words.count(figures.engagedSessions),
@@ -96,7 +96,8 @@ function sessions(report: Report): Content {
         words.duration(figures.medianDurationMinutes),
         or(before?.sessions, words.count),
       ]),
-    },
+      before !== undefined,
+    ),
   };
 }
 
@@ -134,14 +135,15 @@ function share(report: Report): Content {
         line({ stroke: colours.accent, dash: [4, 3] }),
       ],
     },
-    table: {
-      columns: ["Period", "Engaged share", "Before"],
-      rows: rows.map((row) => [
+    table: tableOf(
+      ["Period", "Engaged share", "Before"],
+      rows.map((row) => [
         words.periodName(row.period),
         or(shares(row), words.percent),
         or(shareBefore(row), words.percent),
       ]),
-    },
+      before !== undefined,
+    ),
   };
 }
 
@@ -174,15 +176,16 @@ function durations({ totals, compared, comparison }: Report): Content {
       series: (colours) => [bars({ width: 0, fill: colours.warm }), bars({ width: 0, fill: colours.accent })],
       over: (plot, colours) => drawShares(plot, values, before, colours),
     },
-    table: {
-      columns: ["Duration", "Sessions", "Share", "Before"],
-      rows: classes.map(({ fromMinutes, toMinutes, sessions }, at) => [
+    table: tableOf(
+      ["Duration", "Sessions", "Share", "Before"],
+      classes.map(({ fromMinutes, toMinutes, sessions }, at) => [
         capital(words.spread(fromMinutes, toMinutes)),
         words.count(sessions),
         or(shares[at], words.percent),
         or(before[at], words.percent),
       ]),
-    },
+      before.length > 0,
+    ),
   };
 }
 
@@ -211,6 +214,12 @@ function drawShares(plot: uPlot, shares: number[], before: (number | undefined)[
     ctx.fillText(`${Math.round(value)} %`, x, above);
   });
   ctx.restore();
+}
+
+/** A table whose last column says what was before; there is none where that is not told. */
+function tableOf(columns: string[], rows: string[][], hasBefore: boolean): Content["table"] {
+  const cut = (cells: string[]) => (hasBefore ? cells : cells.slice(0, -1));
+  return { columns: cut(columns), rows: rows.map(cut) };
 }
 
 const legend = (...parts: (string | false | undefined)[]) => parts.filter(Boolean).join(" · ");

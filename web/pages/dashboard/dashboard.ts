@@ -26,6 +26,7 @@ const charts = CHARTS.map((name) => {
   return { name, chart, title: part("h2"), button: part("button"), table: part(".table") };
 });
 
+// Neither is there before the page has begun; until then nothing that a reader does has an effect.
 let settings: Settings;
 let signIn: SignIn;
 let view: View;
@@ -75,6 +76,7 @@ function look() {
 
 /** Changes the view, and with it the address. */
 function change(changes: Partial<View>) {
+  if (!view) return;
   const isMore = !("tables" in changes);
   view = { ...view, ...changes };
   const query = writeView(view);
@@ -265,6 +267,8 @@ function say(
 }
 
 function showState(state: "ready" | "message" | "signed-out") {
+  // Its button goes away; whoever pressed it is led to the figures.
+  if (state === "ready" && document.activeElement === byId("message-button")) byId("title").focus();
   main.dataset.state = state;
   main.ariaBusy = "false";
   byId("message").hidden = state === "ready";
@@ -273,6 +277,7 @@ function showState(state: "ready" | "message" | "signed-out") {
 // What a reader does.
 
 function isPicking(isOpen: boolean) {
+  if (!view) return;
   const form = byId<HTMLFormElement>("picker");
   form.hidden = !isOpen;
   byId("range").ariaExpanded = String(isOpen);
@@ -318,7 +323,7 @@ for (const { name, button } of charts) {
     change({ tables: CHARTS.filter((other) => (other === name ? !isShown : view.tables.includes(other))) });
   });
 }
-byId("refresh").addEventListener("click", () => void refresh());
+byId("refresh").addEventListener("click", () => signIn && void refresh());
 byId("csv").addEventListener("click", () => report && download(report));
 byId("sign-out").addEventListener("click", async () => {
   asked?.abort();
