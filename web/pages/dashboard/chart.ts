@@ -159,7 +159,9 @@ function plotOf(
       ],
       series: [{}, ...drawing.series(colours, Math.min(space * BAR[0], BAR[1]))],
       hooks: {
-        ready: [(self) => at != null && at < labels.length && self.setCursor({ left: self.valToPos(at, "x"), top: TOP })],
+        ready: [
+          (self) => at != null && at < labels.length && self.setCursor({ left: self.valToPos(at, "x"), top: TOP }),
+        ],
         setCursor: [(self) => point(self.cursor.left! < 0 ? null : self.cursor.idx)],
         draw: [(self) => drawing.over?.(self, colours)],
       },

@@ -116,7 +116,10 @@ function share(report: Report): Content {
   return {
     title: "Engaged share",
     drawing: {
-      legend: legend(isPast && before && `${before} in amber`, running(report) && `dashed: ${RUNNING_WORDS[report.span]}`),
+      legend: legend(
+        isPast && before && `${before} in amber`,
+        running(report) && `dashed: ${RUNNING_WORDS[report.span]}`,
+      ),
       name: `Engaged share: a line of ${points.length} points`,
       labels: rows.map(({ period }) => words.tick(period)),
       points,

@@ -284,7 +284,10 @@ function isPicking(isOpen: boolean) {
   byId("wrong").textContent = "";
   if (!isOpen) return;
   const { startDate, endDate } = periods.rangeOf(view.choice, today());
-  for (const [id, value] of [["first", startDate], ["last", endDate]] as const) {
+  for (const [id, value] of [
+    ["first", startDate],
+    ["last", endDate],
+  ] as const) {
     Object.assign(byId<HTMLInputElement>(id), { value, max: today() });
   }
   byId("first").focus();

@@ -118,10 +118,7 @@ describe("like is compared with like", () => {
     assert.equal(compared("month", "2028-03-31"), "2028-03-01/2028-03-29 2028-02-01/2028-02-29");
     assert.equal(compared("month", "2026-03-28"), "2026-03-01/2026-03-27 2026-02-01/2026-02-27");
     const { counterpart } = comparisonOf("month", "2026-03-31");
-    assert.deepEqual(
-      ["2026-03-28", "2026-03-29", "2026-03-31"].map(counterpart),
-      ["2026-02-28", undefined, undefined],
-    );
+    assert.deepEqual(["2026-03-28", "2026-03-29", "2026-03-31"].map(counterpart), ["2026-02-28", undefined, undefined]);
   });
 
   test("last month is compared with the days that both months have", () => {
@@ -139,9 +136,18 @@ describe("like is compared with like", () => {
   });
 
   test("any other range is compared with as many days just before, as the API does", () => {
-    assert.equal(compared(range("2026-11-10", "2026-11-12"), "2026-11-24"), "2026-11-10/2026-11-12 2026-11-07/2026-11-09");
-    assert.equal(compared(range("2026-11-20", "2026-11-24"), "2026-11-24"), "2026-11-20/2026-11-23 2026-11-16/2026-11-19");
-    assert.equal(compared(range("2026-11-23", "2026-11-24"), "2026-11-24"), "2026-11-23/2026-11-23 2026-11-22/2026-11-22");
+    assert.equal(
+      compared(range("2026-11-10", "2026-11-12"), "2026-11-24"),
+      "2026-11-10/2026-11-12 2026-11-07/2026-11-09",
+    );
+    assert.equal(
+      compared(range("2026-11-20", "2026-11-24"), "2026-11-24"),
+      "2026-11-20/2026-11-23 2026-11-16/2026-11-19",
+    );
+    assert.equal(
+      compared(range("2026-11-23", "2026-11-24"), "2026-11-24"),
+      "2026-11-23/2026-11-23 2026-11-22/2026-11-22",
+    );
   });
 });
 

@@ -47,7 +47,8 @@ export const addDays = (day: string, days: number) => textOf(timeOf(day) + days 
 /** How many days a range has. */
 export const lengthOf = ({ startDate, endDate }: Range) => (timeOf(endDate) - timeOf(startDate)) / DAY_MS + 1;
 /** The days of a range, in order. */
-export const daysOf = (range: Range) => Array.from({ length: lengthOf(range) }, (_, at) => addDays(range.startDate, at));
+export const daysOf = (range: Range) =>
+  Array.from({ length: lengthOf(range) }, (_, at) => addDays(range.startDate, at));
 
 const firstOfMonth = (day: string) => `${day.slice(0, 7)}-01`;
 const lastOfMonth = (day: string) => addDays(firstOfMonth(addDays(firstOfMonth(day), 31)), -1);

@@ -60,7 +60,10 @@ export async function readReport(metrics: Metrics, view: View, today: string): P
 /** The days with which those of a range are compared, in order. A single day has its row for that in the chart. */
 function daysBefore(range: Range, { counterpart }: Comparison): string[] | undefined {
   if (periods.lengthOf(range) === 1) return undefined;
-  return periods.daysOf(range).map(counterpart).filter((day) => day !== undefined);
+  return periods
+    .daysOf(range)
+    .map(counterpart)
+    .filter((day) => day !== undefined);
 }
 
 /** One call, where the API's own comparison is the one that is wanted; otherwise one more for each range. */
@@ -69,8 +72,7 @@ async function readTotals(
   range: Range,
   { current, previous }: Comparison,
 ): Promise<Pick<Report, "totals" | "compared">> {
-  const read = (range: Range, compare?: "previous") =>
-    metrics.totals({ ...range, ...(compare && { compare }) });
+  const read = (range: Range, compare?: "previous") => metrics.totals({ ...range, ...(compare && { compare }) });
   if (!current || !previous) return { totals: await read(range), compared: undefined };
   const isWhole = periods.isSame(current, range);
   const isNext = periods.isJustBefore(previous, current);

@@ -25,7 +25,12 @@ test("every view comes back from its address", () => {
 });
 
 test("what it does not know or cannot show is as if it were not there", () => {
-  const queries = ["?range=decade", "?from=2026-02-30&to=2026-03-01", "?from=2026-11-25&to=2026-11-26", "?from=2026-01-01"];
+  const queries = [
+    "?range=decade",
+    "?from=2026-02-30&to=2026-03-01",
+    "?from=2026-11-25&to=2026-11-26",
+    "?from=2026-01-01",
+  ];
   for (const query of [...queries, "?span=hour&table=x", "?range=constructor&span=constructor"]) {
     assert.deepEqual(readView(query, today), usual, query);
   }

@@ -49,7 +49,8 @@ export const longRange = (range: Range) =>
 export function periodName({ period, startDate, endDate, isRunning, isCut }: Period): string {
   const isMonth = period.length === 7;
   const isDay = !isMonth && startDate === endDate && !isCut && startDate === period;
-  const days = isMonth && !isCut && !isRunning ? `${month(startDate)} ${year(startDate)}` : shortRange({ startDate, endDate });
+  const days =
+    isMonth && !isCut && !isRunning ? `${month(startDate)} ${year(startDate)}` : shortRange({ startDate, endDate });
   const part = isRunning ? ", so far" : isCut ? `, part of the ${isMonth ? "month" : "week"}` : "";
   return (isDay ? weekdayOf(startDate) : days) + part;
 }
@@ -70,7 +71,7 @@ export function age(ms: number): string {
 export const timeIn = (zone: string, instant: number) =>
   new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeStyle: "medium", hourCycle: "h23" }).format(instant);
 
-/** The ends of a class of durations, in minutes: `under a minute`, `5 to 15 minutes`, `1 to 2 hours`, `2 hours or more`. */
+/** A class of durations, by its ends in minutes: `under a minute`, `5 to 15 minutes`, `2 hours or more`. */
 export function spread(fromMinutes: number, toMinutes: number | null): string {
   const inHours = fromMinutes >= 60 || toMinutes === null;
   const from = inHours ? fromMinutes / 60 : fromMinutes;
