@@ -114,7 +114,7 @@ function changeOf(figure: Figure, { compared, comparison, totals }: Report): (No
   // What was compared is not the figure above it where today, or an end of the month, was left out.
   const isShown = figure.write(current) === figure.write(figure.value(totals));
   const from = isShown ? `from ${was}` : `from ${was} to ${figure.write(current)}`;
-  if (!written) return [element("span", {}, `unchanged, ${was}`)];
+  if (!written) return [element("span", {}, `unchanged at ${was}`)];
   const isMore = current > previous;
   const meaning = figure.isTelling(current, previous) ? figure.meaning * (isMore ? 1 : -1) : 0;
   const judged = meaning > 0 ? ", better" : meaning < 0 ? ", worse" : "";

@@ -250,7 +250,7 @@ describe("dashboard", { concurrency: 3 }, () => {
     const before = await days(-7, -5);
     const told = await textOf(page, "[data-figure=sessions] .change");
     assert.ok(
-      told.includes(`from ${before.totalSessions}`) || told.includes(`unchanged, ${before.totalSessions}`),
+      told.includes(`from ${before.totalSessions}`) || told.includes(`unchanged at ${before.totalSessions}`),
       told,
     );
     // Today stands beside the same weekday, and is not judged.
@@ -300,7 +300,7 @@ describe("dashboard", { concurrency: 3 }, () => {
     assert.deepEqual(await change("sessions"), ["good", "▲ up 8.4 %, better from 44,470"]);
     assert.deepEqual(await change("bounce"), ["good", "▼ down 2.3 pt, better from 20.3 %"]);
     assert.deepEqual(await change("renewed"), ["", "▲ up 8.4 % from 4,447"]);
-    assert.equal(await textOf(page, "[data-figure=engaged] .change"), "unchanged, 50.0 %");
+    assert.equal(await textOf(page, "[data-figure=engaged] .change"), "unchanged at 50.0 %");
     assert.equal(await figure(page, "users"), "48,210 ± 1.6 %");
     assert.equal(await figure(page, "longest"), "52 min");
   });
