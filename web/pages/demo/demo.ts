@@ -39,9 +39,11 @@ function show(): void {
   const { name } = person;
   const { standing } = visit;
   const now = clock.now();
-  find("#skeleton").hidden = !name || standing.state !== "none" || problem !== "";
+  // Nothing is known yet, unless it is that something went wrong.
+  const isWaiting = !!name && standing.state === "none" && !problem;
+  find("#skeleton").hidden = !isWaiting;
   find("#sign-in").hidden = !!name;
-  find("#mine").hidden = !name || standing.state === "none";
+  find("#mine").hidden = !name || isWaiting;
   find("#who").hidden = !name;
   setText(find("#name"), name ?? "");
   showNotice();
@@ -72,23 +74,22 @@ function showClock(now: number): void {
   shown.hidden = !person.name;
 }
 
-const PILLS = { live: "● Live", expired: "Expired", over: "Ended", none: "" };
+const PILLS = { live: "● Live", expired: "Expired", over: "Ended", none: "No session" };
 
 function showSession(): void {
   const { standing } = visit;
   const { state } = standing;
   const pill = find("#state");
   setText(pill, PILLS[state]);
-  pill.className = `pill ${state === "live" ? "" : "warm"}`;
-  const isOver = state === "over";
+  pill.className = `pill ${{ live: "", expired: "warm", over: "still", none: "still" }[state]}`;
+  const isOver = state === "over" || state === "none";
   const focused = document.activeElement;
   find("#again").hidden = !isOver;
   for (const id of ["#beat", "#engage", "#end"]) find(id).hidden = isOver;
   if (isOver && focused instanceof HTMLElement && focused.hidden) find("#again").focus();
-  find("#over").hidden = !isOver;
+  find("#over").hidden = state !== "over";
   const isEngaged = state === "live" && standing.session.contentEngaged;
   allow(find("#engage"), isEngaged ? "You said so already: this session is engaged." : "", find("#engage-why"));
-  setText(find("#beat"), state === "expired" ? "Send a heartbeat: renew it" : "Send a heartbeat");
 }
 
 /** What changes with the time alone. */
@@ -277,7 +278,7 @@ calls.onCall(({ status, headers }) => {
   if (wasGone === isGone) return;
   showNotice();
   // Another server, perhaps, with another clock.
-  if (wasGone) void clock.read().then(show);
+  if (wasGone) void (visit.standing.state === "none" ? enter() : clock.read().then(show, show));
 });
 
 tabs.onmessage = async ({ data }: MessageEvent<{ isClockMoved?: boolean }>) => {

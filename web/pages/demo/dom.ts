@@ -62,6 +62,12 @@ export function onUse(button: HTMLElement, task: () => Promise<void> | void): vo
 /** An id by its last digits. */
 export const short = (id: string) => `…${id.slice(-4)}`;
 
+/** Text in which shortened ids are not broken. */
+export function setTextWithIds(element: Element, text: string): void {
+  const parts = text.split(/(…[\da-f]{4})/);
+  element.replaceChildren(...parts.map((part, index) => (index % 2 ? make("span", "unbroken", part) : part)));
+}
+
 /** An id that is whole when it has the focus, and copied by a click. */
 export function makeId(id: string, hint = ""): HTMLButtonElement {
   const tail = make("span", "tail", short(id));

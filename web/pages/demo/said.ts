@@ -6,7 +6,7 @@ import { second } from "./times.js";
 
 const MOST = 50;
 /** Characters of an answer that are shown at once. */
-const LONG = 400;
+const LONG = 240;
 
 export interface Said {
   /** Forgets all. */
@@ -19,14 +19,19 @@ export function showSaid({ onCall }: Calls, shift: (at: number) => number): Said
   const empty = find("#said-empty");
   /** What each read was last answered. */
   const known = new Map<string, string>();
+  let wasAnswered = true;
   onCall((call) => {
+    const isGone = !call.status && !wasAnswered;
+    wasAnswered = call.status > 0;
+    // Of a server that does not answer, once is enough.
+    if (isGone) return;
     if (call.method === "GET") {
       const answer = `${call.status} ${withoutLag(call.answer)}`;
       const isKnown = known.get(call.url) === answer;
       known.set(call.url, answer);
       if (isKnown) return;
     }
-    if (isForToken(call) && curlOf(call).startsWith("token=")) showToken(call);
+    if (isForToken(call) && call.status === 200) showToken(call);
     list.prepend(entry(call, shift(call.at)));
     while (list.children.length > MOST) list.lastElementChild!.remove();
     empty.hidden = true;
@@ -43,11 +48,13 @@ export function showSaid({ onCall }: Calls, shift: (at: number) => number): Said
 /** When the figures were last touched is no news, if they are the same. */
 const withoutLag = (answer: string) => answer.replace(/"asOf":"[^"]*"/, "");
 
-/** What has to be said first in a terminal. */
+/** What has to be said first in a terminal: it stays when the call itself has gone out at the end. */
 function showToken(call: Call): void {
-  const row = find("#token");
-  const command = make("code", "", curlOf(call).replace(/\s*\n\s*/, " "));
-  row.replaceChildren(make("span", "", "First, a token:"), command, copier(curlOf(call)));
+  const text = curlOf(call);
+  const isReader = text.startsWith("reader=");
+  const row = find(isReader ? "#reader" : "#token");
+  const command = make("code", "", text.replace(/\s*\n\s*/, " "));
+  row.replaceChildren(make("span", "", isReader ? "To read metrics:" : "First, a token:"), command, copier(text));
   row.hidden = false;
 }
 
@@ -58,7 +65,7 @@ function entry(call: Call, at: number): HTMLLIElement {
   const answered = make("div", "answer", status, ` ${call.ms} ms`);
   if (call.answer.length > LONG) {
     const size = `${(call.answer.length / 1_000).toFixed(1)} kB`;
-    const summary = make("summary", "", `${call.answer.slice(0, 80)}… (${size})`);
+    const summary = make("summary", "", ...pieces(`${call.answer.slice(0, 90)}… (${size})`));
     answered.append(make("details", "", summary, make("pre", "", ...pieces(indented(call.answer)))));
   } else if (call.answer) {
     answered.append(make("pre", "", ...pieces(call.answer)));

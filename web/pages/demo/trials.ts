@@ -2,7 +2,7 @@
 
 import { addToChain } from "./chain.js";
 import type { Calls } from "./calls.js";
-import { allow, find, onUse, setText, short } from "./dom.js";
+import { allow, find, onUse, setText, setTextWithIds, short } from "./dom.js";
 import type { Person } from "./person.js";
 import { type Clock, wakeAll } from "./server.js";
 import { words } from "./times.js";
@@ -52,9 +52,9 @@ export function createTrials(
     hour: {
       async run() {
         const passed = await passTheHour();
-        return `${passed[0]!.toUpperCase()}${passed.slice(1)}: expired. The next heartbeat renews it.`;
+        return `${passed[0]!.toUpperCase()}${passed.slice(1)}, and the session expired.`;
       },
-      reason: () => (visit.standing.state === "expired" ? "It has expired already: send a heartbeat." : ""),
+      reason: () => (visit.standing.state === "expired" ? "It has expired. The next heartbeat renews it." : ""),
     },
     wake: {
       async run() {
@@ -115,7 +115,7 @@ export function createTrials(
       }
       isRunning = false;
       await onDone(isClockMoved).catch(() => undefined);
-      setText(out, text);
+      setTextWithIds(out, text);
     });
   }
 

@@ -46,8 +46,8 @@ export interface Visit {
 }
 
 const MINUTE_MS = 60_000;
-/** A heartbeat that has not begun by then is another tab's. */
-const BEGUN_MS = 12_000;
+/** A heartbeat that has not begun by then is another tab's, which has the lock. */
+const BEGUN_MS = 3_000;
 
 export function createVisit(calls: Calls, person: Person, clock: Clock, onChange: () => void): Visit {
   let standing = NONE;
@@ -128,7 +128,7 @@ export function createVisit(calls: Calls, person: Person, clock: Clock, onChange
   /** The client sends what is due when it hears of a network, whatever failed before. */
   async function heartbeat(): Promise<Heartbeat> {
     const outcome = new Promise<Heartbeat>((resolve, reject) => {
-      const timer = setTimeout(() => done(new Error("Another tab is at it")), BEGUN_MS);
+      const timer = setTimeout(() => isAsked && done(new Error("Another tab is sending one: try again")), BEGUN_MS);
       const done = (result: Heartbeat | Error) => {
         clearTimeout(timer);
         heard.delete(done);
