@@ -1,6 +1,6 @@
 /** The list of the user's sessions, on all devices. */
 
-import { find, make, makeButton, setText } from "./dom.js";
+import { find, make, makeButton, setText, short } from "./dom.js";
 import { ago, time } from "./times.js";
 import type { AnySession } from "./visit.js";
 
@@ -18,7 +18,7 @@ export function showOthers(own: AnySession | null, others: AnySession[], now: nu
   const items = sessions.map((session) => {
     const item = known.get(session.sessionId) ?? makeItem(session, session === own, onEnd);
     const started = `Started ${time(Date.parse(session.startTime), now)}`;
-    setText(find("small", item), `${started} · active ${ago(Date.parse(session.lastActiveTime), now)}`);
+    setText(find(".times", item), `${started} · active ${ago(Date.parse(session.lastActiveTime), now)}`);
     return item;
   });
   const isSame = items.length === list.children.length && items.every((item, index) => item === list.children[index]);
@@ -32,10 +32,12 @@ function makeItem(session: AnySession, isOwn: boolean, onEnd: (id: string) => vo
   if (isOwn) title.append(" ", make("span", "pill", "this browser"));
   else {
     const button = makeButton("Sign out", () => onEnd(session.sessionId), "quiet bad");
-    button.setAttribute("aria-label", `Sign out ${device}, id …${session.sessionId.slice(-4)}`);
+    button.setAttribute("aria-label", `Sign out ${device}, ${short(session.sessionId)}`);
     item.append(button);
   }
-  item.append(make("small", "numbers"));
+  const id = make("span", "mono", short(session.sessionId));
+  id.title = session.sessionId;
+  item.append(make("small", "numbers", id, " · ", make("span", "times")));
   item.dataset["id"] = session.sessionId;
   return item;
 }
