@@ -75,7 +75,6 @@ export function makeId(id: string, hint = ""): HTMLButtonElement {
   const note = make("span", "hint", hint);
   button.append(tail, make("span", "whole", id), ...(hint ? [" ", note] : []));
   button.title = `${id}: copy`;
-  button.setAttribute("aria-label", `Copy the id ${id}`);
   return button;
 }
 
