@@ -575,7 +575,6 @@ describe("demo", () => {
         await tries(page, "replay");
         await api("/auth/login", { method: "POST", headers: { "user-agent": IPHONE } });
         await shows(page, "#sessions", /iPhone/, 10 * SECOND);
-        await until(async () => !/transition/.test(await text(page, "#ring")), "still");
         await serious(page, `${at} tried`);
         await shot(page, `${scheme}-${width}-tried`);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
