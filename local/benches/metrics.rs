@@ -37,7 +37,7 @@ use shared::{
     dynamodb::client::{FromEnvironment, client_config},
     id::{SessionId, UserId},
     metrics::{
-        Columns, MetricsStore, Rollup,
+        MetricsStore, Rollup,
         calendar::{Range, Span},
         contribution::Contribution,
         totals::Totals,
@@ -355,7 +355,7 @@ async fn year(client: &Client, table: &str, store: &MetricsStore, scale: &Scale)
             bare.iter().fold((0, 0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1, sum.2 + part.2));
 
         let started = Instant::now();
-        let rows = store.read(days, Columns::All).await?;
+        let rows = store.read(days).await?;
         let read = started.elapsed();
         let sum = rows.sum(days).summary().counts;
         let total = started.elapsed();

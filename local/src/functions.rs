@@ -11,7 +11,7 @@ use shared::{
     clock::Clock,
     dynamodb::client::FromEnvironment,
     http::ApiError,
-    settings::{Environment, SettingsError},
+    settings::{Environment, FromSettings, SettingsError},
 };
 
 /// Each function by the name of its crate, which is that of its folder.
@@ -25,6 +25,7 @@ const ALL: &[(&str, Make)] = &[
     ("list-sessions", |parts| parts.endpoint(list_sessions::handle)),
     ("login", |parts| parts.endpoint(login::handle)),
     ("logout", |parts| parts.endpoint(logout::handle)),
+    ("pages", |parts| parts.page(pages::handle)),
     ("rollup", |parts| parts.stream(rollup::handle)),
     ("session-metrics", |parts| parts.endpoint(session_metrics::handle)),
     ("session-metrics-by-timespan", |parts| parts.endpoint(session_metrics_by_timespan::handle)),
@@ -80,11 +81,17 @@ impl Parts<'_> {
         F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync + 'static,
         R: Future<Output = Result<Response<Body>, ApiError>> + Send + 'static,
     {
-        let app = self.make::<A>()?;
-        let handler = move |request| -> BoxFuture<'static, Response<Body>> {
-            Box::pin(answer(handle, Arc::clone(&app), request))
-        };
-        Ok(Handler::Endpoint(Arc::new(handler)))
+        Ok(endpoint(handle, self.make::<A>()?))
+    }
+
+    fn page<A, F, R>(&self, handle: F) -> Result<Handler, SettingsError>
+    where
+        A: FromSettings + Send + Sync + 'static,
+        F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, ApiError>> + Send + 'static,
+    {
+        let app = A::from_settings(&self.environment, self.clock.clone())?;
+        Ok(endpoint(handle, Arc::new(app)))
     }
 
     fn stream<A, F, R, O>(&self, handle: F) -> Result<Handler, SettingsError>
@@ -104,4 +111,16 @@ impl Parts<'_> {
     fn make<A: FromEnvironment>(&self) -> Result<Arc<A>, SettingsError> {
         A::from_environment(&self.environment, self.client.clone(), self.clock.clone()).map(Arc::new)
     }
+}
+
+fn endpoint<A, F, R>(handle: F, app: Arc<A>) -> Handler
+where
+    A: Send + Sync + 'static,
+    F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync + 'static,
+    R: Future<Output = Result<Response<Body>, ApiError>> + Send + 'static,
+{
+    let handler = move |request| -> BoxFuture<'static, Response<Body>> {
+        Box::pin(answer(handle, Arc::clone(&app), request))
+    };
+    Handler::Endpoint(Arc::new(handler))
 }

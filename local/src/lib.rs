@@ -42,7 +42,7 @@ pub struct Storage {
 impl Storage {
     /// The engine of these options; in memory there is nothing to look at.
     pub async fn open(options: &Options) -> Result<Self> {
-        let template = options.read_template()?;
+        let template = options.read_template(None)?;
         ensure!(
             options.dynamodb.is_some() || options.data.is_some(),
             "name the data with --data or --dynamodb"
@@ -66,7 +66,9 @@ impl Storage {
         }
         let (_, readers) = handlers(&self.template, &self.client, clock)?;
         let streams = engine::streams_client(&self.url, &self.client);
-        for pump in pumps(&self.template, &readers, &self.client, &streams, self.engine.as_ref()).await? {
+        for pump in
+            pumps(&self.template, &readers, &self.client, &streams, self.engine.as_ref(), clock).await?
+        {
             pump.drain().await?;
         }
         Ok(())

@@ -53,6 +53,8 @@ async fn main() -> Result<()> {
         parameters: arguments.parameters.into_iter().collect(),
         data: arguments.data,
         dynamodb: arguments.dynamodb,
+        // It needs tokens for anybody.
+        demo: arguments.issuer.is_none(),
         provider: arguments.issuer.map(|issuer| Provider { issuer, audiences: arguments.audience }),
         environment: environment(),
         ..Options::default()
@@ -111,7 +113,10 @@ impl Page {
     #[expect(clippy::print_stdout, reason = "this is for the person who started it")]
     fn print(&self, Server { url, .. }: &Server) {
         println!("User Sessions is at {url} (Ctrl-C ends it)");
-        println!("  docs    {url}/docs, and {url}/openapi.json for programs");
+        if self.issuer.is_none() {
+            println!("  demo    {url}/, to look at in a browser");
+        }
+        println!("  pages   {url}/dashboard and {url}/docs ({url}/openapi.json for programs)");
         println!("  data    {}", self.data);
         if let Some(issuer) = &self.issuer {
             println!("  tokens  from {issuer}");

@@ -17,4 +17,4 @@ mod serve;
 pub mod sessions;
 pub mod settings;
 
-pub use self::serve::{answer, serve, serve_stream};
+pub use self::serve::{answer, serve, serve_stream, serve_without_table};

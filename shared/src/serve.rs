@@ -13,7 +13,7 @@ use crate::{
     dynamodb::{Connection, client::FromEnvironment, client_from_environment},
     http::{ApiError, caller, reply},
     logging,
-    settings::Environment,
+    settings::{Environment, FromSettings},
 };
 
 /// Runs the function of an endpoint on Lambda. `function` is the name of its crate, as in `module_path!()`: what it logs
@@ -25,6 +25,28 @@ where
     R: Future<Output = Result<Response<Body>, ApiError>> + Send,
 {
     let (app, counters) = start::<A>(function).await?;
+    answer_requests(handle, app, counters).await
+}
+
+/// Runs the function of an endpoint that needs no table, alike: it has no client and opens no connection.
+pub async fn serve_without_table<A, F, R>(function: &str, handle: F) -> Result<(), Error>
+where
+    A: FromSettings + Send + Sync,
+    F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync,
+    R: Future<Output = Result<Response<Body>, ApiError>> + Send,
+{
+    logging::start(logging::Format::Json, [function])?;
+    let variable = |name: &str| env::var(name).ok();
+    let app = A::from_settings(&Environment::new(&variable), Clock::system())?;
+    answer_requests(handle, Arc::new(app), Counters::start()?).await
+}
+
+async fn answer_requests<A, F, R>(handle: F, app: Arc<A>, counters: Counters) -> Result<(), Error>
+where
+    A: Send + Sync,
+    F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync,
+    R: Future<Output = Result<Response<Body>, ApiError>> + Send,
+{
     lambda_http::run(service_fn(move |request: Request| {
         // Two ids: the gateway's joins its access log and the answer, Lambda's what Lambda itself logs.
         let (request_id, context) = (caller::request_id(&request), request.lambda_context());

@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
+use crate::clock::Clock;
+
 /// A setting that is missing or cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SettingsError {
@@ -21,6 +23,12 @@ pub enum SettingsError {
         /// What it had.
         value: String,
     },
+}
+
+/// What handlers that need no table work with, made from a function's environment.
+pub trait FromSettings: Sized {
+    /// Reads the settings, once.
+    fn from_settings(environment: &Environment<'_>, clock: Clock) -> Result<Self, SettingsError>;
 }
 
 /// The environment variables of a function.

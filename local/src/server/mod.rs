@@ -1,29 +1,26 @@
 //! The server: puts gateway, functions, streams, engine and identity together.
 
+mod demo;
 mod gateway;
 mod handlers;
 mod listeners;
 mod options;
-mod pages;
+mod service;
 mod streams;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use aws_sdk_dynamodb::Client;
-use axum::Router;
+use axum::{Router, response::Redirect, routing::get};
 use reqwest::Url;
 use shared::clock::Clock;
 use tokio::{net::TcpListener, task::AbortHandle};
 
-use self::gateway::Gateway;
 pub use self::options::Options;
-pub(crate) use self::{handlers::handlers, streams::pumps};
-use crate::{
-    engine::{self, Engine, Sweeps},
-    identity::Authorizer,
-    template::Template,
-};
+pub(crate) use self::{handlers::handlers, service::engine_of, streams::pumps};
+use self::{options::Place, service::Service};
+use crate::{identity::Authorizer, template::Template};
 
 /// A running server; it ends when it is dropped.
 pub struct Server {
@@ -35,54 +32,43 @@ pub struct Server {
     pub client: Client,
     /// What it serves, and by which names its tables go.
     pub template: Template,
-    tasks: Vec<AbortHandle>,
-    _engine: Option<Engine>,
+    listening: Vec<AbortHandle>,
+    _service: Service,
 }
 
 impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
-        let template = options.read_template()?;
-        let (engine, engine_url) = engine_of(&options, Sweeps::Yes).await?;
-        let on_this_machine = engine::is_loopback(&engine_url);
-        ensure!(
-            on_this_machine || options.provider.is_some(),
-            "{engine_url} is not on this machine: real data needs real tokens, so name the provider with --issuer \
-             and --audience"
-        );
-        let client = engine::client(&engine_url, options.http_client.clone()).await;
-        if on_this_machine {
-            engine::create_all(&client, &template.tables).await?;
-        } else {
-            engine::find_used(&client, &template).await?;
-        }
-
         let (port, listeners) = listeners::listen(options.port).await?;
         let url = format!("http://localhost:{port}");
         let (authorizer, provider) = authorizer(&options, &url).await?;
-        let gateway = Gateway { authorizer: authorizer.into(), clock: options.clock.clone() };
-        let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
-        let beside = provider.merge(pages::router());
-        let router = gateway::router(gateway, endpoints, template.api.cors(), beside)?;
-        // In an account the deployed function reads the stream.
-        let mut tasks = Vec::new();
-        if on_this_machine {
-            let streams = engine::streams_client(&engine_url, &client);
-            for pump in pumps(&template, &readers, &client, &streams, engine.as_ref()).await? {
-                tasks.push(tokio::spawn(pump.run()).abort_handle());
-            }
+        let authorizer = Arc::new(authorizer);
+        let front = if options.demo { demo::page() } else { to_the_dashboard() };
+        let place = Place { api: url.clone(), provider: url.clone() };
+        let service =
+            Service::start(&options, &place, Arc::clone(&authorizer), provider.merge(front)).await?;
+        let mut router = service.router.clone();
+        if options.demo {
+            let place = Place { api: format!("{url}/demo"), provider: url.clone() };
+            router = router.nest_service("/demo", demo::router(&options, place, authorizer).await?);
         }
-        for listener in listeners {
-            tasks.push(tokio::spawn(serve(listener, router.clone())).abort_handle());
-        }
-        Ok(Self { url, engine_url, client, template, tasks, _engine: engine })
+        let serve = |listener| tokio::spawn(serve(listener, router.clone())).abort_handle();
+        let listening = listeners.into_iter().map(serve).collect();
+        let Service { engine_url, client, template, .. } = &service;
+        let (engine_url, client, template) = (engine_url.clone(), client.clone(), template.clone());
+        Ok(Self { url, engine_url, client, template, listening, _service: service })
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(AbortHandle::abort);
+        self.listening.iter().for_each(AbortHandle::abort);
     }
+}
+
+/// What stands at `/` where there is no demo.
+fn to_the_dashboard() -> Router {
+    Router::new().route("/", get(async || Redirect::temporary("/dashboard")))
 }
 
 async fn serve(listener: TcpListener, router: Router) {
@@ -90,16 +76,6 @@ async fn serve(listener: TcpListener, router: Router) {
     if let Err(cause) = axum::serve(listener, service).await {
         tracing::error!(%cause, "the server failed");
     }
-}
-
-/// Where the engine of these options is; the embedded one is started.
-pub(crate) async fn engine_of(options: &Options, sweeps: Sweeps) -> Result<(Option<Engine>, Url)> {
-    if let Some(url) = &options.dynamodb {
-        return Ok((None, url.clone()));
-    }
-    let engine = Engine::start(options.data.as_deref(), sweeps).await?;
-    let url = engine.url.clone();
-    Ok((Some(engine), url))
 }
 
 /// The authorizer, and the routes of the development identity provider if that is the issuer.

@@ -10,7 +10,10 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use reqwest::Url;
 use shared::clock::Clock;
 
-use crate::{identity::Provider, template::Template};
+use crate::{
+    identity::{AUDIENCE, Provider},
+    template::{Template, Values},
+};
 
 /// How a server is to be; by default all in memory, for tokens of its own.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub struct Options {
     pub dynamodb: Option<Url>,
     /// A real identity provider, and what its tokens must be for.
     pub provider: Option<Provider>,
+    /// Whether there is the demo: at `/` and under `/demo`, with data of its own and tokens of the provider for development.
+    pub demo: bool,
     /// Environment variables of the functions, which win over the template's.
     pub environment: HashMap<String, String>,
     /// What time it is for the functions.
@@ -35,10 +40,35 @@ pub struct Options {
     pub http_client: Option<SharedHttpClient>,
 }
 
+/// Where an API is reached, and the development provider whose tokens it takes.
+pub(crate) struct Place {
+    pub(crate) api: String,
+    pub(crate) provider: String,
+}
+
 impl Options {
-    /// The template that these options name, with what they set in it.
-    pub(crate) fn read_template(&self) -> Result<Template> {
-        Template::read(self.template.as_deref(), &self.parameters, |name| self.environment.get(name).cloned())
+    /// The template that these options name, with what they set in it. Its API is at `place`, where that is known.
+    pub(crate) fn read_template(&self, place: Option<&Place>) -> Result<Template> {
+        let mut parameters = Values { given: &self.parameters, assumed: Vec::new() };
+        let mut stands_in = BTreeMap::new();
+        if let Some(Provider { issuer, audiences }) = &self.provider {
+            parameters.assumed.push(("JwtIssuer", issuer.clone()));
+            parameters.assumed.push(("JwtAudience", audiences.join(",")));
+        } else if let Some(Place { provider, .. }) = place {
+            // In the place of the Cognito user pool that a deployment would have.
+            stands_in.extend([
+                ("PAGES_ISSUER", provider.as_str()),
+                ("PAGES_CLIENT_ID", AUDIENCE),
+                ("PAGES_SIGN_OUT_URL", ""),
+                ("PAGES_CONNECT_SOURCES", ""),
+            ]);
+        }
+        let overrides = |name: &str| {
+            let own = self.environment.get(name).map(String::as_str);
+            own.or_else(|| stands_in.get(name).copied()).map(str::to_owned)
+        };
+        let url = place.map(|place| place.api.as_str());
+        Template::read(self.template.as_deref(), &parameters, url, overrides)
     }
 }
 
@@ -51,6 +81,7 @@ impl Default for Options {
             data: None,
             dynamodb: None,
             provider: None,
+            demo: false,
             environment: HashMap::new(),
             clock: Clock::system(),
             http_client: None,

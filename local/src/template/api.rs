@@ -161,11 +161,7 @@ impl Api {
             "the method {} is not understood here",
             event.method
         );
-        ensure!(
-            event.path.starts_with('/') && !is_the_local_servers(&event.path),
-            "the path {} is not understood here",
-            event.path
-        );
+        ensure!(is_served_here(&event.path), "the path {} is not understood here", event.path);
         let authorizer = event.auth.authorizer.or_else(|| self.auth.default_authorizer.clone());
         let authorizer = authorizer.filter(|name| name != "NONE");
         if let Some(name) = &authorizer {
@@ -201,10 +197,13 @@ impl Api {
     }
 }
 
-/// Paths at which the local server has something of its own: the development identity provider, the API's document and
-/// its page.
-fn is_the_local_servers(path: &str) -> bool {
-    path.starts_with("/oauth2/")
-        || path.starts_with("/.well-known/")
-        || ["/openapi.json", "/docs", "/docs.css"].contains(&path)
+/// Whether the local server can serve a route at this path: it has something of its own at some, the development
+/// identity provider and the demo.
+pub(super) fn is_served_here(path: &str) -> bool {
+    let own = ["/oauth2", "/.well-known", "/demo", "/demo-assets"];
+    path.len() > 1
+        && path.starts_with('/')
+        && own
+            .iter()
+            .all(|own| path.strip_prefix(own).is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/')))
 }

@@ -158,6 +158,18 @@ impl Document {
         Ok(())
     }
 
+    /// Gives these parameters values, if they are there and have none but an empty default.
+    pub(super) fn assume(&mut self, values: &[(&str, String)]) -> Result<()> {
+        let is_open = |name: &str| {
+            let parameter = self.parameters.get(name);
+            parameter
+                .is_some_and(|parameter| parameter.default.as_ref().is_none_or(|value| *value == json!("")))
+        };
+        let values = values.iter().filter(|(name, _)| is_open(name));
+        let values = values.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        self.set(&values)
+    }
+
     /// The environment variables that all functions have.
     pub(super) fn shared_variables(&self) -> &BTreeMap<String, Value> {
         &self.globals.function.environment.variables

@@ -5,6 +5,7 @@ mod api;
 mod cloudformation;
 mod document;
 mod functions;
+mod pages;
 pub mod permissions;
 mod scope;
 mod streams;
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use self::{
     document::{Document, EventSourceMapping, FunctionProperties, Parameter, Resource, read, resolved},
     functions::Surroundings,
+    pages::PageRoutes,
     scope::{Scope, text_of},
     tables::{TABLE, table_names},
 };
@@ -34,6 +36,15 @@ pub use self::{
 
 /// The template of this repository, as it was when this program was built: so it runs wherever it is.
 pub const BUILT_IN: &str = include_str!("../../../template.yaml");
+
+/// Values of a template's parameters.
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    /// What somebody asks for: there must be such parameters.
+    pub given: &'a BTreeMap<String, String>,
+    /// What follows from other things: where there are such parameters, and nobody asked for something else.
+    pub assumed: Vec<(&'static str, String)>,
+}
 
 /// The deployment that the template describes, with parameters and references resolved.
 #[derive(Clone, Debug)]
@@ -66,18 +77,20 @@ const BESIDE: [&str; 9] = [
 
 impl Template {
     /// Reads the template at `path`, or the one that is built in, with these values of its parameters; the others have
-    /// their defaults. `overrides` gives the environment variables of the functions that are not as the template says.
+    /// their defaults. Its APIs are at `url`, where that is known. `overrides` gives the environment variables of the functions that are not as the template says.
     pub fn read(
         path: Option<&Path>,
-        parameters: &BTreeMap<String, String>,
+        parameters: &Values<'_>,
+        url: Option<&str>,
         overrides: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         let Some(path) = path else {
-            return Self::parse(BUILT_IN, parameters, &overrides).context("in the template that is built in");
+            return Self::parse(BUILT_IN, parameters, url, &overrides)
+                .context("in the template that is built in");
         };
         let place = || format!("in {}", path.display());
         let text = fs::read_to_string(path).with_context(place)?;
-        Self::parse(&text, parameters, &overrides).with_context(place)
+        Self::parse(&text, parameters, url, &overrides).with_context(place)
     }
 
     /// The table of that id.
@@ -94,13 +107,16 @@ impl Template {
 
     fn parse(
         text: &str,
-        parameters: &BTreeMap<String, String>,
+        parameters: &Values<'_>,
+        url: Option<&str>,
         overrides: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         let mut document = Document::parse(text)?;
-        document.set(parameters)?;
+        document.set(parameters.given)?;
+        document.assume(&parameters.assumed)?;
         let table_names = table_names(&document, overrides);
-        let scope = Scope::with_conditions(references(&document, &table_names), &document.conditions)?;
+        let scope =
+            Scope::with_conditions(references(&document, &table_names), &document.conditions)?.at(url);
         let mut resources = Resources::default();
         for (logical_id, resource) in &document.resources {
             let added = resources.add(logical_id, resource, &scope, &table_names);
@@ -111,7 +127,11 @@ impl Template {
         let around =
             Surroundings { shared_variables, scope: &scope, api: &api, table_names: &table_names, overrides };
         let function = |(logical_id, properties)| Function::of(logical_id, properties, &around);
-        let functions = resources.functions.into_iter().map(function).collect::<Result<Vec<_>>>()?;
+        let mut functions = resources.functions.into_iter().map(function).collect::<Result<Vec<_>>>()?;
+        for (logical_id, routes) in resources.page_routes.by_function()? {
+            let function = functions.iter_mut().find(|function| function.logical_id == logical_id);
+            function.with_context(|| format!("there is no function {logical_id}"))?.routes.extend(routes);
+        }
         api.check_routes(&functions.iter().flat_map(|function| &function.routes).collect::<Vec<_>>())?;
         Ok(Self { functions, tables: resources.tables, api, streams: resources.streams })
     }
@@ -124,6 +144,7 @@ struct Resources {
     tables: Vec<Table>,
     apis: Vec<Api>,
     streams: Vec<StreamMapping>,
+    page_routes: PageRoutes,
 }
 
 impl Resources {
@@ -154,6 +175,7 @@ impl Resources {
                 self.streams.push(StreamMapping::of(mapping)?);
             }
             other if BESIDE.contains(&other) => {}
+            _ if self.page_routes.add(logical_id, resource, scope)? => {}
             other => bail!("it is of the type {other}, which is not understood here"),
         }
         Ok(())
@@ -174,7 +196,12 @@ impl Resources {
 fn references(document: &Document, table_names: &BTreeMap<String, String>) -> BTreeMap<String, Value> {
     let mut references: BTreeMap<String, Value> =
         table_names.iter().map(|(id, name)| (id.clone(), json!(name))).collect();
-    for (name, value) in [("AWS::StackName", "local"), ("AWS::Region", "local")] {
+    for (name, value) in [
+        ("AWS::StackName", "local"),
+        ("AWS::Region", "local"),
+        ("AWS::Partition", "aws"),
+        ("AWS::AccountId", "000000000000"),
+    ] {
         references.insert(name.to_owned(), json!(value));
     }
     for (name, parameter) in &document.parameters {

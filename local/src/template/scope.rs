@@ -12,6 +12,8 @@ pub(super) struct Scope {
     pub(super) references: BTreeMap<String, Value>,
     /// The conditions that hold, and those that do not.
     pub(super) conditions: BTreeMap<String, bool>,
+    /// Where all APIs are, if that is known.
+    url: Option<String>,
 }
 
 impl Scope {
@@ -20,7 +22,7 @@ impl Scope {
         references: BTreeMap<String, Value>,
         conditions: &BTreeMap<String, Value>,
     ) -> Result<Self> {
-        let mut scope = Self { references, conditions: BTreeMap::new() };
+        let mut scope = Self { references, ..Self::default() };
         // One that names another is worked out after it: at the latest in the last round.
         for _ in conditions {
             for (name, condition) in conditions {
@@ -33,6 +35,11 @@ impl Scope {
             scope.holds(condition).with_context(|| format!("in condition {name}"))?;
         }
         Ok(scope)
+    }
+
+    /// With all APIs at `url`.
+    pub(super) fn at(self, url: Option<&str>) -> Self {
+        Self { url: url.map(str::to_owned), ..self }
     }
 
     /// Whether the condition of that name holds.
@@ -87,11 +94,10 @@ impl Scope {
                 let name = argument.as_str().context("Ref takes a name")?;
                 self.references.get(name).cloned().with_context(|| format!("!Ref {name} names nothing"))
             }
-            // An attribute of a resource stands as its own name: enough to tell which resource is meant.
             ("Fn::GetAtt", argument) => {
                 let parts: Vec<&str> =
                     argument.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                Ok(json!(parts.join(".")))
+                Ok(json!(self.attribute(&parts.join("."))))
             }
             ("Fn::Sub", Value::String(text)) => Ok(json!(self.substitute(text)?)),
             ("Fn::Join", argument) => {
@@ -119,6 +125,15 @@ impl Scope {
         }
     }
 
+    /// An attribute of a resource stands as its own name, which is enough to tell which resource is meant; the address of
+    /// an API is where it is here.
+    fn attribute(&self, name: &str) -> String {
+        match &self.url {
+            Some(url) if name.ends_with(".ApiEndpoint") => url.clone(),
+            _ => name.to_owned(),
+        }
+    }
+
     /// `text` with what the names in it stand for, as `Ref` or `GetAtt` would.
     fn substitute(&self, text: &str) -> Result<String> {
         let mut parts = text.split("${");
@@ -126,7 +141,7 @@ impl Scope {
         for part in parts {
             let (name, rest) = part.split_once('}').context("Fn::Sub: a brace is not closed")?;
             let value = match name.split_once('.') {
-                Some(_) => name.to_owned(),
+                Some(_) => self.attribute(name),
                 None => text_of(&self.resolve(&json!({ "Ref": name }))?),
             };
             whole.push_str(&value);

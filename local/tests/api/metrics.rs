@@ -43,6 +43,13 @@ async fn settle(reader: &User<'_>, range: &str, field: &str, expected: Value) {
     }
 }
 
+/// The distribution with these numbers of sessions.
+fn distribution(sessions: [u32; 7]) -> Value {
+    let edges = [json!(0), json!(1), json!(5), json!(15), json!(30), json!(60), json!(120), json!(null)];
+    let part = |(edges, sessions): (&[Value], u32)| json!({ "fromMinutes": edges[0], "toMinutes": edges[1], "sessions": sessions });
+    edges.windows(2).zip(sessions).map(part).collect()
+}
+
 fn at(world: &World, time: &str) {
     world.clock.set(format!("2100-03-{time}Z").parse().unwrap());
 }
@@ -105,6 +112,8 @@ async fn a_month_of_sessions_has_the_figures_that_were_worked_out_by_hand() {
         "renewedSessions": 1,
         "uniqueUsers": 2,
         "uniqueUsersRelativeError": 0.01625,
+        "bounceRate": 33.33,
+        "durationDistribution": distribution([2, 0, 2, 1, 1, 0, 0]),
         "startDate": "2100-03-01T00:00:00.000Z",
         "endDate": "2100-03-31T23:59:59.999Z",
         "timeZone": "UTC",
@@ -116,10 +125,14 @@ async fn a_month_of_sessions_has_the_figures_that_were_worked_out_by_hand() {
     let row = |date: &str, sessions: u32, engaged: u32, rate: f64, users: u32, average: f64| {
         json!({
             "date": format!("2100-03-{date}"), "sessions": sessions, "engagedSessions": engaged, "engagementRate": rate,
-            "uniqueUsers": users, "averageDurationMinutes": average,
+            "uniqueUsers": users, "renewedSessions": u32::from(date == "03"), "averageDurationMinutes": average,
         })
     };
-    for (index, day) in days.iter().enumerate() {
+    for (index, mut day) in days.clone().into_iter().enumerate() {
+        let median = day.as_object_mut().unwrap().remove("medianDurationMinutes").unwrap();
+        // Of two the shorter.
+        let expected = [10.0, 20.0, 6.0].get(index).copied().unwrap_or(0.0);
+        assert!(if expected > 0.0 { near(&median, expected) } else { median == json!(0.0) }, "{median}");
         let number = format!("{:02}", index + 1);
         let expected = match index + 1 {
             1 => row(&number, 2, 1, 50.0, 2, 20.0),
@@ -128,7 +141,7 @@ async fn a_month_of_sessions_has_the_figures_that_were_worked_out_by_hand() {
             31 => row(&number, 2, 1, 50.0, 1, 0.0),
             _ => row(&number, 0, 0, 0.0, 0, 0.0),
         };
-        assert_eq!(*day, expected);
+        assert_eq!(day, expected);
     }
     for field in ["sessions", "engagedSessions"] {
         let sum: u64 = days.iter().map(|day| day[field].as_u64().unwrap()).sum();
@@ -165,10 +178,80 @@ async fn a_range_without_sessions_is_all_zeros() {
     let reader = reader(&world).await;
     let data = totals(&reader, "startDate=2001-02-03&endDate=2003-04-05").await;
     let zeros = data.as_object().unwrap().iter().filter(|(_, value)| value.is_number());
-    assert_eq!(zeros.clone().count(), 10);
+    assert_eq!(zeros.clone().count(), 11);
     assert!(zeros.clone().all(|(_, value)| value.as_f64() == Some(0.0)), "{data}");
     assert_eq!(data["asOf"], json!(null));
+    assert_eq!(data["durationDistribution"], distribution([0; 7]));
     assert_eq!(rows(&reader, "daily", "startDate=2001-02-03&endDate=2001-02-03").await.len(), 1);
+}
+
+/// A session a millisecond shorter than each edge, and one just as long.
+#[tokio::test]
+async fn a_session_is_on_its_side_of_each_edge_of_the_distribution() {
+    if lacks(&[Need::MovedClock, Need::Pump]) {
+        return;
+    }
+    let world = World::new().await;
+    let (alice, reader) = (world.user("alice").await, reader(&world).await);
+    at(&world, "20T00:00:00");
+    for minutes in [1, 5, 15, 30, 60, 120] {
+        for duration in [TimeDelta::minutes(minutes) - MS, TimeDelta::minutes(minutes)] {
+            let session = alice.login().await;
+            let mut left = duration;
+            while left > TIMEOUT {
+                world.clock.advance(TIMEOUT);
+                alice.heartbeat(&session).await.ok();
+                left -= TIMEOUT;
+            }
+            world.clock.advance(left);
+            alice.end(&session).await.ok();
+        }
+    }
+    let range = "startDate=2100-03-20&endDate=2100-03-20";
+    settle(&reader, range, "durationDistribution", distribution([1, 2, 2, 2, 2, 2, 1])).await;
+    assert_eq!(totals(&reader, range).await["bounceRate"], 8.33);
+}
+
+#[tokio::test]
+async fn a_range_is_compared_with_the_equally_long_one_before() {
+    if lacks(&[Need::MovedClock, Need::Pump]) {
+        return;
+    }
+    let world = World::new().await;
+    let (alice, bob, reader) = (world.user("alice").await, world.user("bob").await, reader(&world).await);
+    // Just outside, in the three days before, and in the three days that are asked for.
+    for (day, user) in [
+        ("21T23:59:59.999", &alice),
+        ("22T00:00:00", &alice),
+        ("24T23:59:59.999", &bob),
+        ("25T00:00:00", &alice),
+        ("25T00:00:01", &alice),
+        ("27T23:59:59.999", &alice),
+        ("28T00:00:00", &bob),
+    ] {
+        at(&world, day);
+        user.login().await;
+    }
+    let range = "startDate=2100-03-25&endDate=2100-03-27";
+    settle(&reader, range, "totalSessions", json!(3)).await;
+    let mut compared = totals(&reader, &format!("{range}&compare=previous")).await;
+    let previous = compared.as_object_mut().unwrap().remove("previous").unwrap();
+    assert_eq!(compared, totals(&reader, range).await);
+    assert_eq!(previous, totals(&reader, "startDate=2100-03-22&endDate=2100-03-24").await);
+    assert_eq!((&compared["uniqueUsers"], &previous["uniqueUsers"]), (&json!(1), &json!(2)));
+    assert_eq!(previous["startDate"], "2100-03-22T00:00:00.000Z");
+    for (query, expected) in [
+        (format!("{range}&compare=next"), "compare must be previous"),
+        (format!("{range}&compare="), "compare must be previous"),
+        (format!("{range}&compare=previous&compare=previous"), "compare must be previous"),
+        (
+            "startDate=0001-01-01&endDate=0001-01-02&compare=previous".to_owned(),
+            "startDate must be later, for a range as long before it",
+        ),
+    ] {
+        let answer = reader.call("GET", &format!("/metrics/sessions?{query}")).await;
+        assert_eq!(answer.error(400, "invalid_range"), expected, "{query}");
+    }
 }
 
 #[tokio::test]

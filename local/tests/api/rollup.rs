@@ -12,7 +12,7 @@ use proptest::{
 use serde_json::{Value, json};
 use shared::{
     http::reader::Reports,
-    metrics::{Columns, Rollup, calendar::Range},
+    metrics::{Rollup, calendar::Range},
 };
 
 use crate::support::{
@@ -193,7 +193,7 @@ async fn check(world: &World, case: &Case, number: i64) {
     );
 
     let range = Range { first, last: first + TimeDelta::days(4) };
-    let rows = world.parts::<Reports>().store.read(range, Columns::All).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(range).await.unwrap();
     for day in range.days() {
         let of_day: Vec<&Session> =
             sessions.values().filter(|session| day_of(session.start) == day).collect();
@@ -275,7 +275,7 @@ async fn rollups_that_race_on_one_row_lose_nothing() {
     });
     futures_util::future::join_all(shards).await;
     let day = day_of(midnight);
-    let rows = world.parts::<Reports>().store.read(Range::of(day), Columns::All).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(Range::of(day)).await.unwrap();
     assert_eq!(rows.sum(Range::of(day)).counts.sessions, 80);
 }
 
@@ -315,7 +315,7 @@ async fn a_fault_at_every_call_is_survived() {
                 settled.unwrap();
             }
             let range = Range { first, last: first + TimeDelta::days(3) };
-            let sum = world.parts::<Reports>().store.read(range, Columns::All).await.unwrap().sum(range);
+            let sum = world.parts::<Reports>().store.read(range).await.unwrap().sum(range);
             assert_eq!(
                 (sum.counts.sessions, sum.counts.engaged, sum.counts.duration_ms),
                 (4, 2, 7_000),
@@ -350,7 +350,7 @@ async fn the_same_batch_at_the_same_time_counts_once() {
         });
     futures_util::future::join_all(deliveries).await;
     let range = Range { first: day_of(midnight), last: day_of(midnight) + TimeDelta::days(3) };
-    let rows = world.parts::<Reports>().store.read(range, Columns::All).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(range).await.unwrap();
     assert_eq!(rows.sum(range).counts.sessions, 6);
 }
 
@@ -389,7 +389,7 @@ async fn rows_that_were_made_otherwise_fail_the_whole_batch() {
     assert!(
         refusal
             .to_string()
-            .contains("is of layout 1 in UTC, and this deployment of layout 1 in Europe/Berlin"),
+            .contains("is of layout 2 in UTC, and this deployment of layout 2 in Europe/Berlin"),
         "{refusal}"
     );
     let table = world.template.table("MetricsTable").unwrap();
@@ -397,12 +397,12 @@ async fn rows_that_were_made_otherwise_fail_the_whole_batch() {
     let update = world.client.update_item().table_name(&table.name);
     let update = update.key("pk", AttributeValue::S(pk)).key("sk", AttributeValue::S(sk));
     // Nothing else of a row of another layout need be readable.
-    let update = update.update_expression("SET layout = :two, marks = :other");
-    let update = update.expression_attribute_values(":two", AttributeValue::N("2".to_owned()));
+    let update = update.update_expression("SET layout = :one, marks = :other");
+    let update = update.expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
     update.expression_attribute_values(":other", AttributeValue::Bool(true)).send().await.unwrap();
     let refusal =
         rollup::handle(world.parts::<Rollup>(), event("shardId-1", &records[1..])).await.unwrap_err();
-    assert!(refusal.to_string().contains("is of layout 2 in UTC"), "{refusal}");
+    assert!(refusal.to_string().contains("is of layout 1 in UTC"), "{refusal}");
 }
 
 #[tokio::test]
@@ -425,6 +425,6 @@ async fn only_a_record_that_cannot_be_decoded_is_left_out() {
     records.insert(2, timeless);
     rollup::handle(rollup, event("shardId-1", &records)).await.unwrap();
     let day = day_of(midnight);
-    let rows = world.parts::<Reports>().store.read(Range::of(day), Columns::All).await.unwrap();
+    let rows = world.parts::<Reports>().store.read(Range::of(day)).await.unwrap();
     assert_eq!(rows.sum(Range::of(day)).counts.sessions, 1);
 }

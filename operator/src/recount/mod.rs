@@ -13,7 +13,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use shared::{
     clock::Clock,
     metrics::{
-        self, Columns, MetricsStore,
+        self, MetricsStore,
         calendar::{Range, day_of, first_instant},
     },
     sessions,
@@ -96,7 +96,7 @@ impl Recount {
         let range = self.within_retention();
         let Counted { days: counted, skipped, .. } = self.scan().count(&progress).await?;
         let mut differences = Vec::new();
-        let rows = self.store.read(range, Columns::All).await;
+        let rows = self.store.read(range).await;
         let rows = rows.map_err(|error| fault::of_metrics(error, &self.metrics.metrics_table))?;
         for day in range.days() {
             let rows = Sums::of(&rows.day(day));

@@ -8,7 +8,10 @@ use super::{ApiError, caller::Caller, input};
 use crate::{
     clock::Clock,
     dynamodb::client::FromEnvironment,
-    metrics::{MetricsStore, Settings, calendar::Range},
+    metrics::{
+        MetricsStore, Settings,
+        calendar::{Range, RangeError},
+    },
     settings::{Environment, SettingsError},
 };
 
@@ -50,5 +53,14 @@ impl Reports {
         }
         let (start, end) = (input::query(request, "startDate"), input::query(request, "endDate"));
         Ok(Range::parse(start, end, self.zone)?)
+    }
+
+    /// The range with which a request for `range` wants that compared; `None` if with none.
+    pub fn compared_range(request: &Request, range: Range) -> Result<Option<Range>, ApiError> {
+        match input::query(request, "compare") {
+            None => Ok(None),
+            Some("previous") => Ok(Some(range.previous()?)),
+            Some(_) => Err(RangeError::NotAComparison.into()),
+        }
     }
 }

@@ -51,6 +51,12 @@ pub enum RangeError {
     /// More days than a request may ask for.
     #[error("endDate must be less than {MOST_DAYS} days after startDate")]
     TooLong,
+    /// Not a comparison.
+    #[error("compare must be previous")]
+    NotAComparison,
+    /// No range of that length before.
+    #[error("startDate must be later, for a range as long before it")]
+    NothingBefore,
     /// Not a span.
     #[error("span must be daily, weekly or monthly")]
     NotASpan,
@@ -73,6 +79,18 @@ impl Range {
             ..0 => Err(RangeError::Backwards),
             MOST_DAYS.. => Err(RangeError::TooLong),
             _ => Ok(range),
+        }
+    }
+
+    /// The range of as many days that ends just before it.
+    pub fn previous(self) -> Result<Self, RangeError> {
+        let days = (self.last - self.first).num_days() + 1;
+        let first = self.first - TimeDelta::days(days);
+        // As for a range that is asked for: a day before any of its days exists too, in every zone.
+        if first.year() < 1 {
+            Err(RangeError::NothingBefore)
+        } else {
+            Ok(Self { first, last: self.first - Days::new(1) })
         }
     }
 

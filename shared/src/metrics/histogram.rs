@@ -3,6 +3,10 @@
 use chrono::TimeDelta;
 use thiserror::Error;
 
+/// The durations in minutes at which answers tell how many sessions were shorter, and how many not. Exactly: they are
+/// bounds.
+pub const EDGES: [i64; 6] = [1, 5, 15, 30, 60, 120];
+
 /// Bounds are whole milliseconds, each at most a tenth above the one before: a duration is at most 4.8 % from what
 /// stands for its bucket. Integers, so that every machine has the same ones.
 const FIRST: i64 = 1_000;
@@ -20,9 +24,17 @@ const fn bounds() -> usize {
     count
 }
 
-/// The bound after `bound`; the last is a day.
+/// The bound after `bound`: no edge is passed over, and the last is a day.
 const fn next(bound: i64) -> i64 {
-    let next = bound + bound / 10;
+    let mut next = bound + bound / 10;
+    let mut index = EDGES.len();
+    while index > 0 {
+        index -= 1;
+        let edge = EDGES[index] * 60 * 1_000;
+        if bound < edge && edge < next {
+            next = edge;
+        }
+    }
     if next < LAST { next } else { LAST }
 }
 
@@ -96,6 +108,18 @@ impl Histogram {
             }
         }
         TimeDelta::zero()
+    }
+
+    /// How many durations are below the first of [`EDGES`], from each of them up to the next, and from the last on. None
+    /// is below zero.
+    #[must_use]
+    pub fn distribution(&self) -> [i64; EDGES.len() + 1] {
+        let mut counts = [0; EDGES.len() + 1];
+        for (bucket, count) in self.0.iter().enumerate() {
+            let low = if bucket == 0 { 0 } else { BOUNDS[bucket - 1] };
+            counts[EDGES.partition_point(|edge| edge * 60 * 1_000 <= low)] += (*count).max(0);
+        }
+        counts
     }
 
     /// The counts that are not zero: for each the buckets skipped before it, and the count, as LEB128 numbers.
@@ -187,7 +211,21 @@ mod tests {
     #[test]
     fn the_bounds_are_fixed() {
         // A stored row rests on them: other bounds are another layout.
-        assert_eq!((BUCKETS, BOUNDS[1], BOUNDS[60], BOUNDS[BOUNDS.len() - 1]), (122, 1_100, 303_686, LAST));
+        assert_eq!((BUCKETS, BOUNDS[1], BOUNDS[60], BOUNDS[BOUNDS.len() - 1]), (125, 1_100, 300_000, LAST));
+        for edge in EDGES {
+            assert!(BOUNDS.contains(&(edge * 60_000)), "{edge}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_on_its_side_of_each_edge() {
+        for (index, edge) in EDGES.into_iter().enumerate() {
+            let mut expected = [0; EDGES.len() + 1];
+            (expected[index], expected[index + 1]) = (2, 3);
+            let edge = edge * 60_000;
+            assert_eq!(histogram(&[(edge - 1, 2), (edge, 3)]).distribution(), expected, "{edge}");
+        }
+        assert_eq!(histogram(&[(0, 1), (LAST, 1), (60_000, -1)]).distribution(), [1, 0, 0, 0, 0, 0, 1]);
     }
 
     #[test]

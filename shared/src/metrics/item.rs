@@ -24,18 +24,15 @@ use super::{
 use crate::dynamodb::{Attributes, Expression};
 
 /// The layout of a row: its attributes, the histogram's bounds, the sketch's size and hash, the number of lanes.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// What a reader needs of a row beside the counts. Nobody reads the marks but who writes them.
-const READ: [&str; 7] = ["pk", "sk", "version", "layout", "zone", "users", "asOf"];
+const READ: [&str; 8] = ["pk", "sk", "version", "layout", "zone", "durations", "users", "asOf"];
 
-/// The histogram, which is of use to a range alone.
-pub(super) const DURATIONS: &str = "durations";
-
-/// The projection of what a reader needs, and of `more`. Each name by way of a placeholder: some are reserved words.
-pub(super) fn projection(more: &[&str]) -> String {
+/// The projection of what a reader needs. Each name by way of a placeholder: some are reserved words.
+pub(super) fn projection() -> String {
     let counts = Counts::names();
-    let names = READ.iter().chain(more).copied().chain(counts.iter().map(String::as_str));
+    let names = READ.iter().copied().chain(counts.iter().map(String::as_str));
     names.map(|name| format!("#{name}")).collect::<Vec<_>>().join(", ")
 }
 
@@ -182,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_reader_asks_for_every_count() {
-        let projection = projection(&[DURATIONS]);
+        let projection = projection();
         for name in ["#sessions", "#engaged", "#renewed", "#durationMs", "#durations", "#zone"] {
             assert!(projection.split(", ").any(|part| part == name), "{projection}");
         }

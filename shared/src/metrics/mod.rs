@@ -22,10 +22,4 @@ pub mod sketch;
 mod store;
 pub mod totals;
 
-pub use self::{
-    error::MetricsError,
-    rollup::Rollup,
-    rows::Rows,
-    settings::Settings,
-    store::{Columns, MetricsStore},
-};
+pub use self::{error::MetricsError, rollup::Rollup, rows::Rows, settings::Settings, store::MetricsStore};

@@ -1,5 +1,5 @@
-//! What is told of a range of days: the totals of all, or the figures of each period. Each report fetches what it shows
-//! and nothing else.
+//! What is told of a range of days: the totals of all, those of the range before beside them, or the figures of each
+//! period.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::{
     calendar::{Range, Span},
     error::MetricsError,
-    store::{Columns, MetricsStore},
+    rows::Rows,
+    store::MetricsStore,
     totals::Summary,
 };
 
@@ -22,8 +23,23 @@ pub struct Whole {
 
 /// The totals of a range.
 pub async fn whole(store: &MetricsStore, range: Range) -> Result<Whole, MetricsError> {
-    let rows = store.read(range, Columns::All).await?;
-    Ok(Whole { summary: rows.sum(range).summary(), as_of: rows.as_of })
+    Ok(Whole::of(&store.read(range).await?, range))
+}
+
+/// The totals of a range, and those of `previous`, the range just before it, read at once.
+pub async fn compared(
+    store: &MetricsStore,
+    range: Range,
+    previous: Range,
+) -> Result<(Whole, Whole), MetricsError> {
+    let rows = store.read(Range { first: previous.first, last: range.last }).await?;
+    Ok((Whole::of(&rows, range), Whole::of(&rows, previous)))
+}
+
+impl Whole {
+    fn of(rows: &Rows, range: Range) -> Self {
+        Self { summary: rows.sum(range).summary(), as_of: rows.as_of(range) }
+    }
 }
 
 /// What is told of a period, as answers show it. `engagementRate` is a percentage.
@@ -34,7 +50,9 @@ pub struct Figures {
     engaged_sessions: i64,
     engagement_rate: f64,
     unique_users: u64,
+    renewed_sessions: i64,
     average_duration_minutes: f64,
+    median_duration_minutes: f64,
 }
 
 /// The figures of every period that the range touches, in order, those without sessions included. Each is named by its
@@ -44,7 +62,7 @@ pub async fn by_period(
     range: Range,
     span: Span,
 ) -> Result<Vec<(NaiveDate, Figures)>, MetricsError> {
-    let rows = store.read(range, Columns::Figures).await?;
+    let rows = store.read(range).await?;
     let figures = |part: Range| (span.period_of(part.first), rows.sum(part).summary().into());
     Ok(range.by_period(span).into_iter().map(figures).collect())
 }
@@ -56,7 +74,9 @@ impl From<Summary> for Figures {
             engaged_sessions: sum.counts.engaged,
             engagement_rate: sum.engagement_rate,
             unique_users: sum.users,
+            renewed_sessions: sum.counts.renewed,
             average_duration_minutes: sum.average_minutes,
+            median_duration_minutes: sum.median_minutes,
         }
     }
 }

@@ -10,15 +10,17 @@ use super::{calendar::Range, row::Row, sketch::Sketch, totals::Totals};
 #[derive(Debug, Default)]
 pub struct Rows {
     by_day: BTreeMap<NaiveDate, Vec<Totals>>,
-    /// When the newest record that was applied to any of them was made; `None` if there are no rows.
-    pub as_of: Option<DateTime<Utc>>,
+    as_of: BTreeMap<NaiveDate, DateTime<Utc>>,
 }
 
 impl FromIterator<(NaiveDate, Row)> for Rows {
     fn from_iter<I: IntoIterator<Item = (NaiveDate, Row)>>(rows: I) -> Self {
         let mut all = Self::default();
         for (day, row) in rows {
-            all.as_of = all.as_of.max(row.as_of);
+            if let Some(as_of) = row.as_of {
+                let newest = all.as_of.entry(day).or_insert(as_of);
+                *newest = as_of.max(*newest);
+            }
             all.by_day.entry(day).or_default().push(row.totals);
         }
         all
@@ -43,6 +45,12 @@ impl Rows {
             }
         }
         sum
+    }
+
+    /// When the newest record was made that was applied to any row of `range`; `None` if there is none.
+    #[must_use]
+    pub fn as_of(&self, range: Range) -> Option<DateTime<Utc>> {
+        self.as_of.range(range.first..=range.last).map(|(_, as_of)| *as_of).max()
     }
 
     /// The sum over a day's rows as they are.
@@ -79,7 +87,7 @@ mod tests {
             (day(2), vec![totals(3, 1), totals(-1, 0)]),
             (day(3), vec![totals(1, 2)]),
         ]);
-        let rows = Rows { by_day, as_of: None };
+        let rows = Rows { by_day, ..Rows::default() };
         let shown = |range: Range| {
             let sum = rows.sum(range).summary().counts;
             (sum.sessions, sum.engaged)

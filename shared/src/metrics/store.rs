@@ -27,15 +27,6 @@ pub struct MetricsStore {
     zone: Tz,
 }
 
-/// What a reader asks for of each row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Columns {
-    /// Everything that adds up.
-    All,
-    /// The same without the histogram of durations.
-    Figures,
-}
-
 impl MetricsStore {
     /// The table named `table`, reached through `client`, with days of `zone`.
     #[must_use]
@@ -98,16 +89,13 @@ impl MetricsStore {
 
     /// The totals of each lane's row in a range, by day, and when the newest record in any of them was made. One
     /// Query for each month, all at once.
-    pub async fn read(&self, range: Range, columns: Columns) -> Result<Rows, MetricsError> {
-        let months = range.by_period(Span::Monthly).into_iter().map(|part| self.read_month(part, columns));
+    pub async fn read(&self, range: Range) -> Result<Rows, MetricsError> {
+        let months = range.by_period(Span::Monthly).into_iter().map(|part| self.read_month(part));
         Ok(try_join_all(months).await?.into_iter().flatten().collect())
     }
 
-    async fn read_month(&self, part: Range, columns: Columns) -> Result<Vec<(NaiveDate, Row)>, MetricsError> {
-        let projection = match columns {
-            Columns::All => item::projection(&[item::DURATIONS]),
-            Columns::Figures => item::projection(&[]),
-        };
+    async fn read_month(&self, part: Range) -> Result<Vec<(NaiveDate, Row)>, MetricsError> {
+        let projection = item::projection();
         let days = item::days(part);
         let pages = self
             .client

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::{
     contribution::Contribution,
     counts::Counts,
-    histogram::Histogram,
+    histogram::{EDGES, Histogram},
     sketch::{RELATIVE_ERROR, Sketch},
 };
 use crate::id::UserId;
@@ -69,6 +69,7 @@ impl Totals {
     pub fn summary(&self) -> Summary {
         let counts = self.counts.made_sound();
         let duration = TimeDelta::milliseconds(counts.duration_ms);
+        let distribution = self.durations.distribution();
         Summary {
             counts,
             engagement_rate: ratio(100.0 * float(counts.engaged), float(counts.sessions)),
@@ -76,6 +77,8 @@ impl Totals {
             average_minutes: ratio(duration.as_seconds_f64() / 60.0, float(counts.sessions)),
             median_minutes: minutes(self.durations.quantile(0.5)),
             p90_minutes: minutes(self.durations.quantile(0.9)),
+            bounce_rate: ratio(100.0 * float(distribution[0]), float(distribution.iter().sum())),
+            distribution,
             users: self.users.count(),
             users_relative_error: if self.users.is_empty() { 0.0 } else { RELATIVE_ERROR },
         }
@@ -94,6 +97,10 @@ pub struct Summary {
     pub average_minutes: f64,
     pub median_minutes: f64,
     pub p90_minutes: f64,
+    /// Of sessions under a minute.
+    pub bounce_rate: f64,
+    /// The numbers of sessions between the edges of the histogram.
+    pub distribution: [i64; EDGES.len() + 1],
     pub users: u64,
     /// One standard error of `users`; up to some 400 users the count is exact.
     pub users_relative_error: f64,
@@ -193,6 +200,8 @@ mod tests {
             average_minutes: 0.0,
             median_minutes: 0.0,
             p90_minutes: 0.0,
+            bounce_rate: 0.0,
+            distribution: [0; EDGES.len() + 1],
             users: 0,
             users_relative_error: 0.0,
         };

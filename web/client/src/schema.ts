@@ -175,7 +175,7 @@ export interface paths {
         };
         /**
          * The totals of a range of days
-         * @description Everything that is known of the sessions that started in the range. With no sessions all figures are 0.
+         * @description Everything that is known of the sessions that started in the range, and of those of the range before if it is asked for. With no sessions all figures are 0.
          */
         get: operations["sessionMetrics"];
         put?: never;
@@ -430,8 +430,15 @@ export interface components {
             status: "success";
             data: components["schemas"]["SessionTotals"];
         };
-        /** @description All that is told of the sessions that started in a range. Rates and minutes are rounded to 2 decimals. */
-        SessionTotals: {
+        /** @description All that is told of the sessions that started in a range, and perhaps of those of the range before. */
+        SessionTotals: components["schemas"]["Totals"] & {
+            /** @description The equally long range just before, with `compare=previous`. */
+            previous?: components["schemas"]["PreviousTotals"];
+        };
+        /** @description All that is told of the sessions that started in the range before. */
+        PreviousTotals: components["schemas"]["Totals"];
+        /** @description What is told of a range. Rates and minutes are rounded to 2 decimals. */
+        Totals: {
             /** @description Sessions. */
             totalSessions: number;
             /** @description Those in which the user engaged with the content. */
@@ -452,6 +459,10 @@ export interface components {
             uniqueUsers: number;
             /** @description The standard error of that estimate, as a share of it: 0.016 is 1.6 %. */
             uniqueUsersRelativeError: number;
+            /** @description The share of sessions that lasted less than a minute, in percent. A frontend that sends heartbeats every five minutes and none on leaving makes every visit of less than five minutes one of them. */
+            bounceRate: number;
+            /** @description How many sessions lasted how long, shortest first. The parts meet exactly, and are always the same seven. */
+            durationDistribution: components["schemas"]["DurationPart"][];
             /** @description The first instant of the range. */
             startDate: components["schemas"]["Instant"];
             /** @description The last instant of the range. */
@@ -460,6 +471,21 @@ export interface components {
             timeZone: string;
             /** @description When the newest change in these figures happened; null if there is none. */
             asOf: components["schemas"]["Instant"] | null;
+        };
+        /** @description The sessions that lasted at least `fromMinutes`, and less than `toMinutes`. */
+        DurationPart: {
+            /**
+             * @description The shortest of them, in minutes.
+             * @enum {integer}
+             */
+            fromMinutes: 0 | 1 | 5 | 15 | 30 | 60 | 120;
+            /**
+             * @description What all are shorter than, in minutes; null for no limit.
+             * @enum {integer|null}
+             */
+            toMinutes: 1 | 5 | 15 | 30 | 60 | 120 | null;
+            /** @description Sessions. */
+            sessions: number;
         };
         /** @description What is told of every period. Rates and minutes are rounded to 2 decimals. */
         Figures: {
@@ -471,8 +497,12 @@ export interface components {
             engagementRate: number;
             /** @description Users. Exact up to some 400, an estimate beyond. A user of two periods counts in both. */
             uniqueUsers: number;
+            /** @description Sessions that started as the renewal of another. */
+            renewedSessions: number;
             /** @description Mean duration, in minutes. */
             averageDurationMinutes: number;
+            /** @description Half of the sessions were shorter, in minutes; within 5 % from a second to a day. */
+            medianDurationMinutes: number;
         };
         /** @description The days of a range. */
         DailySessionMetrics: {
@@ -603,7 +633,7 @@ export interface components {
                 };
             };
         };
-        /** @description A parameter is missing or cannot be used: the message names it. So it is for a `startDate` after `endDate`, a range of more than 1,100 days, a parameter that is given twice and a year outside 1 to 9998. */
+        /** @description A parameter is missing or cannot be used: the message names it. So it is for a `startDate` after `endDate`, a range of more than 1,100 days, a parameter that is given twice, a year outside 1 to 9998 and an unknown `compare` or `span`. */
         InvalidRange: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
@@ -1121,6 +1151,8 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 endDate: components["parameters"]["EndDate"];
+                /** @description `previous` adds the same figures of the equally long range that ends just before this one. Both are read at once, so that they fit. */
+                compare?: "previous";
             };
             header?: never;
             path?: never;

@@ -36,6 +36,6 @@ pub(super) async fn not_found() -> Response {
 }
 
 /// API Gateway's own shape, which is not the functions'.
-pub(super) fn message(status: StatusCode, text: &str) -> Response {
+pub(crate) fn message(status: StatusCode, text: &str) -> Response {
     (status, axum::Json(json!({ "message": text }))).into_response()
 }

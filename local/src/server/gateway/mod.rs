@@ -22,8 +22,9 @@ use tower::ServiceExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
+pub(crate) use self::answers::message;
 use self::{
-    answers::{message, not_found, refused},
+    answers::{not_found, refused},
     event::Invocation,
 };
 use crate::{
@@ -79,11 +80,8 @@ pub(crate) fn router(
             }
         }
     };
-    Ok(provider
-        .method_not_allowed_fallback(not_found)
-        .fallback(choose)
-        .layer(cors::layer(cors)?)
-        .layer(middleware::from_fn(refuse_foreign_hosts)))
+    let all = provider.method_not_allowed_fallback(not_found).fallback(choose).layer(cors::layer(cors)?);
+    Ok(of_this_machine(all))
 }
 
 impl Gateway {
@@ -117,6 +115,11 @@ impl Gateway {
         }
         response
     }
+}
+
+/// For requests that name this machine.
+pub(crate) fn of_this_machine(router: Router) -> Router {
+    router.layer(middleware::from_fn(refuse_foreign_hosts))
 }
 
 /// A page of another site can make its own host name resolve to this machine; its requests carry that name.

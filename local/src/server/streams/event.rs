@@ -3,16 +3,20 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use aws_sdk_dynamodbstreams::{
-    primitives::DateTime,
-    types::{AttributeValue, OperationType, Record, StreamRecord},
-};
+use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record, StreamRecord};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
-/// The event as Lambda makes it for a mapping with a tumbling window, read as the function reads it.
-pub(super) fn of(stream_arn: &str, shard: &str, records: &[Record]) -> Result<rollup::StreamEvent> {
-    let records: Vec<Value> = records.iter().map(|record| record_json(stream_arn, record)).collect();
+/// The event as Lambda makes it for a mapping with a tumbling window, read as the function reads it. The function's clock
+/// is `ahead` of the engine's.
+pub(super) fn of(
+    stream_arn: &str,
+    shard: &str,
+    records: &[Record],
+    ahead: TimeDelta,
+) -> Result<rollup::StreamEvent> {
+    let records: Vec<Value> = records.iter().map(|record| record_json(stream_arn, record, ahead)).collect();
     let event = json!({
         "Records": records,
         "shardId": shard,
@@ -25,7 +29,7 @@ pub(super) fn of(stream_arn: &str, shard: &str, records: &[Record]) -> Result<ro
     serde_json::from_value(event).context("the function cannot read the event")
 }
 
-fn record_json(stream_arn: &str, record: &Record) -> Value {
+fn record_json(stream_arn: &str, record: &Record, ahead: TimeDelta) -> Value {
     let change = record.dynamodb();
     let image = |image: Option<&HashMap<String, AttributeValue>>| image.map(image_json).unwrap_or_default();
     let created = change.and_then(|change| change.approximate_creation_date_time());
@@ -40,7 +44,7 @@ fn record_json(stream_arn: &str, record: &Record) -> Value {
             json!({ "type": identity.r#type(), "principalId": identity.principal_id() })
         }),
         "dynamodb": {
-            "ApproximateCreationDateTime": created.map(DateTime::as_secs_f64),
+            "ApproximateCreationDateTime": created.map(|time| time.as_secs_f64() + ahead.as_seconds_f64()),
             "Keys": image(change.and_then(|change| change.keys())),
             "NewImage": image(change.and_then(|change| change.new_image())),
             "OldImage": image(change.and_then(|change| change.old_image())),

@@ -8,6 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::Client;
+use shared::clock::Clock;
 
 pub(crate) use self::pump::Pump;
 use crate::{engine::Engine, functions::StreamHandler, template::Template};
@@ -19,6 +20,7 @@ pub(crate) async fn pumps(
     client: &Client,
     streams: &aws_sdk_dynamodbstreams::Client,
     engine: Option<&Engine>,
+    clock: &Clock,
 ) -> Result<Vec<Pump>> {
     let mut pumps = Vec::new();
     for mapping in &template.streams {
@@ -34,6 +36,7 @@ pub(crate) async fn pumps(
             table,
             batch_size: mapping.batch_size,
             handler: Arc::clone(handler),
+            clock: clock.clone(),
             applied: engine.map(|engine| engine.applied.clone()),
         });
     }

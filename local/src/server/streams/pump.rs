@@ -9,6 +9,7 @@ use aws_sdk_dynamodbstreams::{
     operation::get_shard_iterator::GetShardIteratorError,
     types::{ShardIteratorType, StreamRecord},
 };
+use shared::clock::Clock;
 use tokio::time::{Instant, sleep};
 
 use super::{event, shards};
@@ -30,6 +31,8 @@ pub(crate) struct Pump {
     pub(super) table: String,
     pub(super) batch_size: i32,
     pub(super) handler: StreamHandler,
+    /// What time it is for the function.
+    pub(super) clock: Clock,
     /// Where the embedded engine is told what it may trim.
     pub(super) applied: Option<Applied>,
 }
@@ -122,7 +125,8 @@ impl Pump {
         if let Some(last) = records.last() {
             let last = last.dynamodb().and_then(StreamRecord::sequence_number);
             let last = last.context("a record without a sequence number")?.to_owned();
-            let event = event::of(&self.stream_arn, shard, &records)?;
+            let event =
+                event::of(&self.stream_arn, shard, &records, self.clock.now() - Clock::system().now())?;
             (self.handler)(event).await.map_err(|cause| anyhow::anyhow!("the function failed: {cause}"))?;
             position.untold += records.len();
             if let Some(applied) = self.applied.as_ref().filter(|_| position.untold >= TOLD_EVERY)
@@ -233,6 +237,7 @@ mod tests {
             table: "Sessions".to_owned(),
             batch_size: 10,
             handler,
+            clock: Clock::system(),
             applied: None,
         };
         let run = tokio::spawn(pump.run());

@@ -1,11 +1,11 @@
-// `npm run test:docs`: nothing in the document becomes markup, and the page holds together.
+// `npm run test:pages`: nothing in the document becomes markup, and the page holds together.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { page } from "./page.mjs";
 
-const text = await readFile(new URL("../openapi.json", import.meta.url), "utf8");
+const text = await readFile(new URL("../../openapi.json", import.meta.url), "utf8");
 const MARKUP = `<img src=x onerror="alert('1')">&`;
 
 /** The document with markup at the end of every text that people read. */

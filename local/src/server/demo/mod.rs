@@ -1,0 +1,77 @@
+//! The demo: the same API a second time under `/demo`, with tables and a clock of its own, and the page at `/` that shows
+//! it. Its clock goes forward at the press of a button, and its tables are emptied by another. Nothing of it is deployed.
+
+mod clock;
+mod controls;
+mod page;
+
+use std::{io, sync::Arc};
+
+use anyhow::Result;
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use tokio::sync::RwLock;
+use tower::ServiceExt;
+
+use self::clock::DemoClock;
+pub(super) use self::page::page;
+use super::{
+    gateway::of_this_machine,
+    options::{Options, Place},
+    service::Service,
+};
+use crate::identity::Authorizer;
+
+/// A request that has this is carried out, and its answer never arrives.
+const LOSE_ANSWER: &str = "demo-lose-answer";
+
+/// The API of the demo, whose tables are new after each reset.
+struct Demo {
+    options: Options,
+    place: Place,
+    authorizer: Arc<Authorizer>,
+    clock: DemoClock,
+    service: RwLock<Arc<Service>>,
+}
+
+/// What is mounted at [`Place::api`], behind the authorizer of the server.
+pub(super) async fn router(options: &Options, place: Place, authorizer: Arc<Authorizer>) -> Result<Router> {
+    let clock = DemoClock::beside(options.clock.clone());
+    // In memory, wherever the server has its data.
+    let options = Options { clock: clock.as_clock(), data: None, dynamodb: None, ..options.clone() };
+    let service = Service::start(&options, &place, Arc::clone(&authorizer), Router::new()).await?;
+    let service = RwLock::new(Arc::new(service));
+    let demo = Arc::new(Demo { options, place, authorizer, clock, service });
+    let api = Arc::clone(&demo);
+    let api = move |request: Request| async move { api.answer(request).await };
+    Ok(of_this_machine(controls::router(demo)).fallback(api))
+}
+
+impl Demo {
+    async fn answer(&self, request: Request) -> Response {
+        let is_lost = request.headers().get(LOSE_ANSWER).is_some_and(|value| value == "true");
+        // Held until it has answered: a reset ends the service when nobody has it any more.
+        let service = Arc::clone(&*self.service.read().await);
+        let answer = service.router.clone().oneshot(request).await.into_response();
+        if is_lost { lost() } else { answer }
+    }
+
+    /// Empties the tables: others take their place, with streams and metrics of their own.
+    async fn reset(&self) -> Result<()> {
+        let authorizer = Arc::clone(&self.authorizer);
+        let service = Service::start(&self.options, &self.place, authorizer, Router::new()).await?;
+        *self.service.write().await = Arc::new(service);
+        Ok(())
+    }
+}
+
+/// An answer that fails before its first byte, so that the connection is closed without it.
+fn lost() -> Response {
+    let cut = stream::iter([Err::<Bytes, _>(io::Error::other("lost, as was asked"))]);
+    Body::from_stream(cut).into_response()
+}

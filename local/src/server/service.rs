@@ -1,0 +1,84 @@
+//! The API with tables of its own: what the server has at its root, and once more for the demo.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use aws_sdk_dynamodb::Client;
+use axum::Router;
+use reqwest::Url;
+use tokio::task::AbortHandle;
+
+use super::{
+    gateway::{self, Gateway},
+    handlers::handlers,
+    options::{Options, Place},
+    streams::pumps,
+};
+use crate::{
+    engine::{self, Engine, Sweeps},
+    identity::Authorizer,
+    template::Template,
+};
+
+/// A running API; it ends when it is dropped.
+pub(super) struct Service {
+    pub(super) engine_url: Url,
+    pub(super) client: Client,
+    pub(super) template: Template,
+    pub(super) router: Router,
+    pumps: Vec<AbortHandle>,
+    _engine: Option<Engine>,
+}
+
+impl Service {
+    /// Starts one that is reached at `place`, beside the routes of `beside`.
+    pub(super) async fn start(
+        options: &Options,
+        place: &Place,
+        authorizer: Arc<Authorizer>,
+        beside: Router,
+    ) -> Result<Self> {
+        let template = options.read_template(Some(place))?;
+        let (engine, engine_url) = engine_of(options, Sweeps::Yes).await?;
+        let on_this_machine = engine::is_loopback(&engine_url);
+        ensure!(
+            on_this_machine || options.provider.is_some(),
+            "{engine_url} is not on this machine: real data needs real tokens, so name the provider with --issuer \
+             and --audience"
+        );
+        let client = engine::client(&engine_url, options.http_client.clone()).await;
+        if on_this_machine {
+            engine::create_all(&client, &template.tables).await?;
+        } else {
+            engine::find_used(&client, &template).await?;
+        }
+        let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
+        let gateway = Gateway { authorizer, clock: options.clock.clone() };
+        let router = gateway::router(gateway, endpoints, template.api.cors(), beside)?;
+        let mut running = Vec::new();
+        // In an account the deployed function reads the stream.
+        if on_this_machine {
+            let streams = engine::streams_client(&engine_url, &client);
+            let pumps =
+                pumps(&template, &readers, &client, &streams, engine.as_ref(), &options.clock).await?;
+            running.extend(pumps.into_iter().map(|pump| tokio::spawn(pump.run()).abort_handle()));
+        }
+        Ok(Self { engine_url, client, template, router, pumps: running, _engine: engine })
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.pumps.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// Where the engine of these options is; the embedded one is started.
+pub(crate) async fn engine_of(options: &Options, sweeps: Sweeps) -> Result<(Option<Engine>, Url)> {
+    if let Some(url) = &options.dynamodb {
+        return Ok((None, url.clone()));
+    }
+    let engine = Engine::start(options.data.as_deref(), sweeps).await?;
+    let url = engine.url.clone();
+    Ok((Some(engine), url))
+}
