@@ -29,7 +29,7 @@ export function createFigures(remembered: typeof fetch, person: Person, clock: C
     const today = dateIn(zone, clock.now());
     const { totalSessions, renewedSessions, engagementRate } = await metrics.totals({ startDate: today, endDate: today });
     const sessions = `${totalSessions.toLocaleString("en")} ${totalSessions === 1 ? "session" : "sessions"}`;
-    const engaged = `${Math.round(engagementRate)} % engaged`;
+    const engaged = `${Math.round(engagementRate)}\u00a0% engaged`;
     setText(
       find("#figures"),
       `Today, ${shortDate(today)}: ${sessions}, ${renewedSessions.toLocaleString("en")} renewed, ${engaged}`,
