@@ -49,7 +49,9 @@ export function showChain(ids: string[]): void {
     const items = shown.map((id) => {
       const known = id && [...list.children].find((item) => (item as HTMLElement).dataset["id"] === id);
       if (known) return known;
-      const item = id ? make("li", before.length ? "new" : "", makeId(id)) : make("li", "", `${ids.length - SHOWN - 1} more`);
+      const item = id
+        ? make("li", before.length ? "new" : "", makeId(id))
+        : make("li", "", `${ids.length - SHOWN - 1} more`);
       item.dataset["id"] = id;
       return item;
     });

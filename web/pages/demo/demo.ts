@@ -53,8 +53,15 @@ function show(): void {
   const own = standing.state === "live" ? standing.session : null;
   showOthers(own, visit.others, now, endOther);
   const { length } = visit.others;
-  setText(find("#sessions-note"), !name ? "Sign in to see them, on all your devices." : own || length ? "" : "None is live.");
-  allow(find("#end-others"), !name ? "Sign in first." : length ? "" : "There is no other session.", find("#end-others-why"));
+  setText(
+    find("#sessions-note"),
+    !name ? "Sign in to see them, on all your devices." : own || length ? "" : "None is live.",
+  );
+  allow(
+    find("#end-others"),
+    !name ? "Sign in first." : length ? "" : "There is no other session.",
+    find("#end-others-why"),
+  );
   allow(find("#second"), name ? "" : "Sign in first.");
   trials.show();
   tick();

@@ -27,7 +27,10 @@ export function createFigures(remembered: typeof fetch, person: Person, clock: C
     if (document.hidden || !person.name) return;
     zone ??= await reportingZone();
     const today = dateIn(zone, clock.now());
-    const { totalSessions, renewedSessions, engagementRate } = await metrics.totals({ startDate: today, endDate: today });
+    const { totalSessions, renewedSessions, engagementRate } = await metrics.totals({
+      startDate: today,
+      endDate: today,
+    });
     const sessions = `${totalSessions.toLocaleString("en")} ${totalSessions === 1 ? "session" : "sessions"}`;
     const engaged = `${Math.round(engagementRate)}\u00a0% engaged`;
     setText(

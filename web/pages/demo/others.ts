@@ -11,7 +11,12 @@ function deviceOf({ device: { browser, os } }: AnySession): string {
 }
 
 /** Shows the session of this browser, if it is live, and the others. */
-export function showOthers(own: AnySession | null, others: AnySession[], now: number, onEnd: (id: string) => void): void {
+export function showOthers(
+  own: AnySession | null,
+  others: AnySession[],
+  now: number,
+  onEnd: (id: string) => void,
+): void {
   const list = find("#sessions");
   const sessions = own ? [own, ...others] : others;
   const known = new Map([...list.children].map((item) => [(item as HTMLElement).dataset["id"], item as HTMLElement]));

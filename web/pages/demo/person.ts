@@ -82,7 +82,10 @@ export const isName = (name: string) => /^[\x21-\x7e]{1,100}$/.test(name);
 
 async function grant(remembered: typeof fetch, username: string, scope: string): Promise<Kept> {
   const fields = { grant_type: "password", username, password: "x", ...(scope && { scope }) };
-  const response = await remembered(`${location.origin}/oauth2/token`, { method: "POST", body: new URLSearchParams(fields) });
+  const response = await remembered(`${location.origin}/oauth2/token`, {
+    method: "POST",
+    body: new URLSearchParams(fields),
+  });
   if (response.status === 404) {
     throw new Error("This server takes the tokens of another provider. Start it without --issuer to use the demo.");
   }

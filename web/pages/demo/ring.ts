@@ -19,6 +19,10 @@ export function showRing(state: "live" | "expired" | "over", left: number, timeo
   const now = Date.now();
   if (named.state === state && Math.abs(now - named.at) < MINUTE_MS) return;
   named = { state, at: now };
-  const name = isLive ? `${words(left)} until it expires` : state === "expired" ? "The session has expired" : "No live session";
+  const name = isLive
+    ? `${words(left)} until it expires`
+    : state === "expired"
+      ? "The session has expired"
+      : "No live session";
   ring.setAttribute("aria-label", name);
 }

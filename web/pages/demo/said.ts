@@ -41,6 +41,7 @@ export function showSaid({ onCall }: Calls, shift: (at: number) => number): Said
       list.replaceChildren();
       known.clear();
       empty.hidden = false;
+      for (const row of ["#token", "#reader"]) find(row).hidden = true;
     },
   };
 }
@@ -61,7 +62,11 @@ function showToken(call: Call): void {
 function entry(call: Call, at: number): HTMLLIElement {
   const when = make("time", "numbers", second(at));
   const command = make("pre", "", ...pieces(curlOf(call), pathOf(call)));
-  const status = make("b", call.status >= 200 && call.status < 400 ? "" : "bad", call.status ? `${call.status}` : "no answer");
+  const status = make(
+    "b",
+    call.status >= 200 && call.status < 400 ? "" : "bad",
+    call.status ? `${call.status}` : "no answer",
+  );
   const answered = make("div", "answer", status, ` ${call.ms} ms`);
   if (call.answer.length > LONG) {
     const size = `${(call.answer.length / 1_000).toFixed(1)} kB`;

@@ -63,7 +63,12 @@ export async function wakeAll(
 ): Promise<(Heartbeat | { code: string })[]> {
   const url = `${BASE}/controls/heartbeats`;
   const headers = { authorization: `Bearer ${token}` };
-  const answer = await post<{ answers: (Heartbeat | { code: string })[] }>(remembered, url, { sessionId, count }, headers);
+  const answer = await post<{ answers: (Heartbeat | { code: string })[] }>(
+    remembered,
+    url,
+    { sessionId, count },
+    headers,
+  );
   return answer.answers;
 }
 

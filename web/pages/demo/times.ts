@@ -33,7 +33,8 @@ export const shortDate = (date: string) =>
 /** How long ago: "12 s ago", "2 min ago", "1 h 5 min ago". */
 export function ago(instant: number, now: number): string {
   const ms = now - instant;
-  return ms < 2 * SECOND ? "just now" : `${long(ms)} ago`;
+  // Not broken, where a column is narrow.
+  return (ms < 2 * SECOND ? "just now" : `${long(ms)} ago`).replaceAll(" ", "\u00a0");
 }
 
 /** A length of time in its two largest units. */

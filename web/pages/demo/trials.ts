@@ -65,7 +65,8 @@ export function createTrials(
         const failed = answers.filter((answer) => !("status" in answer) || "code" in answer).length;
         await adopt();
         const [successor] = successors;
-        const count = successors.size === 1 && successor ? `one successor: ${short(successor)}` : `${successors.size} successors`;
+        const count =
+          successors.size === 1 && successor ? `one successor: ${short(successor)}` : `${successors.size} successors`;
         return `${first}${answers.length} answers, ${count}${failed ? `, ${failed} errors` : ""}`;
       },
     },
@@ -121,10 +122,18 @@ export function createTrials(
 
   function show(): void {
     const { state } = visit.standing;
-    const common = !person.name ? "Sign in first." : state === "none" || state === "over" ? "No session: sign in again." : "";
+    const common = !person.name
+      ? "Sign in first."
+      : state === "none" || state === "over"
+        ? "No session: sign in again."
+        : "";
     for (const [name, { reason }] of Object.entries(trials)) {
       const busy = isRunning ? "One at a time." : "";
-      allow(find(`#${name} button`), busy || common || (reason?.() ?? ""), isRunning ? undefined : find(`#${name} .why`));
+      allow(
+        find(`#${name} button`),
+        busy || common || (reason?.() ?? ""),
+        isRunning ? undefined : find(`#${name} .why`),
+      );
     }
     setText(find("#hour .what"), `The demo’s clock moves on ${words(clock.timeoutMs + 60_000)}.`);
   }

@@ -1,6 +1,12 @@
 /** This browser's session, by the client that an application would use, and what the server says of it. */
 
-import { createSessions, type Session, type SessionDetail, type Sessions, SessionsError } from "../../client/src/index.js";
+import {
+  createSessions,
+  type Session,
+  type SessionDetail,
+  type Sessions,
+  SessionsError,
+} from "../../client/src/index.js";
 import type { Heartbeat } from "../../client/src/types.js";
 import { type Call, type Calls, heartbeatOf, LOSE_ANSWER } from "./calls.js";
 import { addToChain, chainOf } from "./chain.js";
