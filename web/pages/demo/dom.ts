@@ -34,8 +34,8 @@ export function setText(element: Element, text: string): void {
 }
 
 /**
- * A button that can be used unless there is a reason against it, which stands in `why`. It keeps the focus meanwhile, so
- * that a keyboard stays where it was and a screen reader hears the reason.
+ * A button that can be used unless there is a reason against it, which stands in `why`. It keeps the focus meanwhile,
+ * so that a keyboard stays where it was and a screen reader hears the reason.
  */
 export function allow(button: HTMLElement, reason: string, why?: HTMLElement): void {
   if (reason) button.setAttribute("aria-disabled", "true");

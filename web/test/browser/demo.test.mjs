@@ -22,8 +22,8 @@ before(async () => ([server, chromium] = await Promise.all([startServer(3_600), 
 after(() => Promise.all([server?.stop(), chromium?.stop()]));
 
 /**
- * Windows of one browser's profile, a user, and the API as that user. A page fails that asked another origin, violated the
- * policy, or wrote an error to the console that is not `expected`: an answer that is lost on purpose is one.
+ * Windows of one browser's profile, a user, and the API as that user. A page fails that asked another origin, violated
+ * the policy, or wrote an error to the console that is not `expected`: an answer that is lost on purpose is one.
  */
 async function world(context, expected = /ERR_EMPTY_RESPONSE/) {
   const user = `user-${randomUUID().slice(0, 8)}`;
