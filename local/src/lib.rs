@@ -18,7 +18,7 @@ use shared::clock::Clock;
 
 use crate::{
     engine::{Engine, Sweeps},
-    server::{engine_of, handlers, pumps},
+    server::{engine_of, pumps, readers},
     template::Template,
 };
 
@@ -64,7 +64,7 @@ impl Storage {
         if !engine::is_loopback(&self.url) {
             return Ok(());
         }
-        let (_, readers) = handlers(&self.template, &self.client, clock)?;
+        let readers = readers(&self.template, &self.client, clock)?;
         let streams = engine::streams_client(&self.url, &self.client);
         for pump in
             pumps(&self.template, &readers, &self.client, &streams, self.engine.as_ref(), clock).await?

@@ -6,7 +6,7 @@ mod key_file;
 mod keys;
 mod signer;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Result;
 use axum::Router;
@@ -17,7 +17,7 @@ use self::keys::{Keys, Published};
 pub use self::development::AUDIENCE;
 pub(crate) use self::{
     authorizer::{Authorizer, Refusal},
-    development::DevelopmentProvider,
+    development::{Development, DevelopmentProvider},
 };
 
 /// A real identity provider, which the one for development gives way to.
@@ -37,13 +37,10 @@ impl Authorizer {
         Ok(Self { issuer, audiences, keys, clock })
     }
 
-    /// Lets in the tokens of a new development provider at `url`, and gives the provider's routes too.
-    pub(crate) fn of_development(
-        url: &str,
-        clock: Clock,
-        key_file: Option<PathBuf>,
-    ) -> Result<(Self, Router)> {
-        let provider = DevelopmentProvider::start(url.to_owned(), clock.clone(), key_file)?;
+    /// Lets in the tokens of a new development provider, and gives the provider's routes too.
+    pub(crate) fn of_development(development: Development) -> Result<(Self, Router)> {
+        let clock = development.clock.clone();
+        let provider = DevelopmentProvider::start(development)?;
         let keys = Keys::Own(Arc::clone(&provider));
         let (issuer, audiences) = (provider.issuer.clone(), vec![AUDIENCE.to_owned()]);
         Ok((Self { issuer, audiences, keys, clock }, provider.router()))

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode,
     jwk::{Jwk, JwkSet},
@@ -41,11 +42,21 @@ impl Signer {
         Ok(encode(&head, claims, &self.signing)?)
     }
 
-    /// The claims of a token that was signed with this key and is still good.
-    pub(super) fn verified(&self, token: &str, issuer: &str, audience: &str) -> Option<Map<String, Value>> {
+    /// The claims of a token that was signed with this key and is still good at `now`, if that matters.
+    pub(super) fn verified(
+        &self,
+        token: &str,
+        issuer: &str,
+        audience: &str,
+        now: Option<DateTime<Utc>>,
+    ) -> Option<Map<String, Value>> {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_audience(&[audience]);
         validation.set_issuer(&[issuer]);
-        Some(decode::<Map<String, Value>>(token, &self.verifying, &validation).ok()?.claims)
+        // That would go by the system's time.
+        validation.validate_exp = false;
+        let claims = decode::<Map<String, Value>>(token, &self.verifying, &validation).ok()?.claims;
+        let expires = claims.get("exp")?.as_i64()?;
+        now.is_none_or(|now| now.timestamp() < expires).then_some(claims)
     }
 }

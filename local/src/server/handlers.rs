@@ -12,14 +12,10 @@ use crate::{
     template::{Function, Template},
 };
 
-/// The endpoints, and the functions that read streams by their ids.
-pub(crate) fn handlers(
-    template: &Template,
-    client: &Client,
-    clock: &Clock,
-) -> Result<(Vec<Endpoint>, HashMap<String, StreamHandler>)> {
-    let (mut endpoints, mut readers) = (Vec::new(), HashMap::new());
-    for function in &template.functions {
+/// The routes with the functions behind them.
+pub(crate) fn endpoints(template: &Template, client: &Client, clock: &Clock) -> Result<Vec<Endpoint>> {
+    let mut endpoints = Vec::new();
+    for function in template.functions.iter().filter(|function| !is_reader(template, function)) {
         let place = || format!("function {}", function.logical_id);
         match handler(function, client, clock).with_context(place)? {
             Handler::Endpoint(handler) => {
@@ -27,13 +23,32 @@ pub(crate) fn handlers(
                     endpoints.push(Endpoint { route: route.clone(), handler: Arc::clone(&handler) });
                 }
             }
-            Handler::Stream(handler) => {
-                ensure!(function.routes.is_empty(), "{} reads a stream and can have no route", place());
-                readers.insert(function.logical_id.clone(), handler);
-            }
+            Handler::Stream(_) => bail!("{} is fed no stream", place()),
         }
     }
-    Ok((endpoints, readers))
+    Ok(endpoints)
+}
+
+/// The functions that read streams, by their ids.
+pub(crate) fn readers(
+    template: &Template,
+    client: &Client,
+    clock: &Clock,
+) -> Result<HashMap<String, StreamHandler>> {
+    let mut readers = HashMap::new();
+    for function in template.functions.iter().filter(|function| is_reader(template, function)) {
+        let place = || format!("function {}", function.logical_id);
+        ensure!(function.routes.is_empty(), "{} reads a stream and can have no route", place());
+        match handler(function, client, clock).with_context(place)? {
+            Handler::Stream(handler) => readers.insert(function.logical_id.clone(), handler),
+            Handler::Endpoint(_) => bail!("{} is no function that reads a stream", function.logical_id),
+        };
+    }
+    Ok(readers)
+}
+
+fn is_reader(template: &Template, function: &Function) -> bool {
+    template.streams.iter().any(|stream| stream.function == function.logical_id)
 }
 
 fn handler(function: &Function, client: &Client, clock: &Clock) -> Result<Handler> {

@@ -14,13 +14,15 @@ use anyhow::Result;
 use aws_sdk_dynamodb::Client;
 use axum::{Router, response::Redirect, routing::get};
 use reqwest::Url;
-use shared::clock::Clock;
 use tokio::{net::TcpListener, task::AbortHandle};
 
 pub use self::options::Options;
-pub(crate) use self::{handlers::handlers, service::engine_of, streams::pumps};
+pub(crate) use self::{handlers::readers, service::engine_of, streams::pumps};
 use self::{options::Place, service::Service};
-use crate::{identity::Authorizer, template::Template};
+use crate::{
+    identity::{Authorizer, Development},
+    template::Template,
+};
 
 /// A running server; it ends when it is dropped.
 pub struct Server {
@@ -41,12 +43,13 @@ impl Server {
     pub async fn start(options: Options) -> Result<Self> {
         let (port, listeners) = listeners::listen(options.port).await?;
         let url = format!("http://localhost:{port}");
-        let (authorizer, provider) = authorizer(&options, &url).await?;
+        let place = Place { api: url.clone(), provider: url.clone() };
+        let template = options.read_template(Some(&place))?;
+        let (authorizer, provider) = authorizer(&options, &template, &url).await?;
         let authorizer = Arc::new(authorizer);
         let front = if options.demo { demo::page() } else { to_the_dashboard() };
-        let place = Place { api: url.clone(), provider: url.clone() };
-        let service =
-            Service::start(&options, &place, Arc::clone(&authorizer), provider.merge(front)).await?;
+        let beside = provider.merge(front);
+        let service = Service::start(&options, template, Arc::clone(&authorizer), beside).await?;
         let mut router = service.router.clone();
         if options.demo {
             let place = Place { api: format!("{url}/demo"), provider: url.clone() };
@@ -79,12 +82,17 @@ async fn serve(listener: TcpListener, router: Router) {
 }
 
 /// The authorizer, and the routes of the development identity provider if that is the issuer.
-async fn authorizer(options: &Options, url: &str) -> Result<(Authorizer, Router)> {
-    // Tokens are as old as they are: their time is the system's, even where the functions' time is moved.
-    let clock = Clock::system();
+async fn authorizer(options: &Options, template: &Template, url: &str) -> Result<(Authorizer, Router)> {
+    let clock = options.token_clock.clone();
     if let Some(provider) = &options.provider {
         return Ok((Authorizer::of(provider, clock).await?, Router::new()));
     }
     let key_file = options.data.as_ref().map(|folder| folder.join("identity-key.pem"));
-    Authorizer::of_development(url, clock, key_file)
+    Authorizer::of_development(Development {
+        url: url.to_owned(),
+        clock,
+        key_file,
+        callback_urls: template.callback_urls.clone(),
+        metrics_permission: template.variable("METRICS_PERMISSION").unwrap_or_default().to_owned(),
+    })
 }

@@ -36,6 +36,8 @@ pub struct Options {
     pub environment: HashMap<String, String>,
     /// What time it is for the functions.
     pub clock: Clock,
+    /// What time it is for tokens. They are as old as they are: this is the system's time even where the functions' is moved.
+    pub token_clock: Clock,
     /// The way to the engine, for one who wants to listen in or disturb; the usual one if `None`.
     pub http_client: Option<SharedHttpClient>,
 }
@@ -84,6 +86,7 @@ impl Default for Options {
             demo: false,
             environment: HashMap::new(),
             clock: Clock::system(),
+            token_clock: Clock::system(),
             http_client: None,
         }
     }

@@ -10,8 +10,8 @@ use tokio::task::AbortHandle;
 
 use super::{
     gateway::{self, Gateway},
-    handlers::handlers,
-    options::{Options, Place},
+    handlers::{endpoints, readers},
+    options::Options,
     streams::pumps,
 };
 use crate::{
@@ -31,14 +31,13 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Starts one that is reached at `place`, beside the routes of `beside`.
+    /// Starts what `template` describes, and the routes of `beside`.
     pub(super) async fn start(
         options: &Options,
-        place: &Place,
+        template: Template,
         authorizer: Arc<Authorizer>,
         beside: Router,
     ) -> Result<Self> {
-        let template = options.read_template(Some(place))?;
         let (engine, engine_url) = engine_of(options, Sweeps::Yes).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(
@@ -52,7 +51,8 @@ impl Service {
         } else {
             engine::find_used(&client, &template).await?;
         }
-        let (endpoints, readers) = handlers(&template, &client, &options.clock)?;
+        let endpoints = endpoints(&template, &client, &options.clock)?;
+        let readers = readers(&template, &client, &options.clock)?;
         let gateway = Gateway { authorizer, clock: options.clock.clone() };
         let router = gateway::router(gateway, endpoints, template.api.cors(), beside)?;
         let mut running = Vec::new();

@@ -136,6 +136,20 @@ pub(super) struct EventSourceMapping {
     _destination_config: Option<IgnoredAny>,
 }
 
+/// Of a user pool's client only where its sign-in page may send users: the provider for development stands in for that.
+#[derive(Deserialize)]
+pub(super) struct UserPoolClient {
+    #[serde(default, rename = "CallbackURLs")]
+    callback_urls: Value,
+}
+
+impl UserPoolClient {
+    pub(super) fn callback_urls(&self, scope: &Scope) -> Result<Vec<String>> {
+        let urls: Option<Vec<String>> = resolved(&self.callback_urls, scope).context("in CallbackURLs")?;
+        Ok(urls.unwrap_or_default())
+    }
+}
+
 impl Document {
     pub(super) fn parse(text: &str) -> Result<Self> {
         Ok(serde_json::from_value(cloudformation::parse(text)?)?)

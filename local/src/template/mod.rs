@@ -17,7 +17,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use self::{
-    document::{Document, EventSourceMapping, FunctionProperties, Parameter, Resource, read, resolved},
+    document::{
+        Document, EventSourceMapping, FunctionProperties, Parameter, Resource, UserPoolClient, read, resolved,
+    },
     functions::Surroundings,
     pages::PageRoutes,
     scope::{Scope, text_of},
@@ -57,17 +59,19 @@ pub struct Template {
     pub api: Api,
     /// Which functions read which tables' streams.
     pub streams: Vec<StreamMapping>,
+    /// Where the sign-in page of the user pool may send users back to.
+    pub callback_urls: Vec<String>,
 }
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 const API: &str = "AWS::Serverless::HttpApi";
 const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+const USER_POOL_CLIENT: &str = "AWS::Cognito::UserPoolClient";
 /// Resources that change nothing about what the API does here.
-const BESIDE: [&str; 9] = [
+const BESIDE: [&str; 8] = [
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::Cognito::UserPool",
-    "AWS::Cognito::UserPoolClient",
     "AWS::Cognito::UserPoolDomain",
     "AWS::Cognito::UserPoolGroup",
     "AWS::Logs::LogGroup",
@@ -99,6 +103,12 @@ impl Template {
         table.with_context(|| format!("there is no table {logical_id}"))
     }
 
+    /// What the first of the functions that get an environment variable of that name get in it.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let mut functions = self.functions.iter();
+        functions.find_map(|function| function.environment.get(name)).map(String::as_str)
+    }
+
     /// The environment variable in which functions get `value`.
     pub(crate) fn variable_with(&self, value: &str) -> Option<&str> {
         let mut variables = self.functions.iter().flat_map(|function| &function.environment);
@@ -127,13 +137,15 @@ impl Template {
         let around =
             Surroundings { shared_variables, scope: &scope, api: &api, table_names: &table_names, overrides };
         let function = |(logical_id, properties)| Function::of(logical_id, properties, &around);
-        let mut functions = resources.functions.into_iter().map(function).collect::<Result<Vec<_>>>()?;
+        let mut functions =
+            std::mem::take(&mut resources.functions).into_iter().map(function).collect::<Result<Vec<_>>>()?;
         for (logical_id, routes) in resources.page_routes.by_function()? {
             let function = functions.iter_mut().find(|function| function.logical_id == logical_id);
             function.with_context(|| format!("there is no function {logical_id}"))?.routes.extend(routes);
         }
         api.check_routes(&functions.iter().flat_map(|function| &function.routes).collect::<Vec<_>>())?;
-        Ok(Self { functions, tables: resources.tables, api, streams: resources.streams })
+        let Resources { tables, streams, callback_urls, .. } = resources;
+        Ok(Self { functions, tables, api, streams, callback_urls })
     }
 }
 
@@ -145,6 +157,7 @@ struct Resources {
     apis: Vec<Api>,
     streams: Vec<StreamMapping>,
     page_routes: PageRoutes,
+    callback_urls: Vec<String>,
 }
 
 impl Resources {
@@ -173,6 +186,10 @@ impl Resources {
             MAPPING => {
                 let mapping: EventSourceMapping = resolved(properties, scope)?;
                 self.streams.push(StreamMapping::of(mapping)?);
+            }
+            USER_POOL_CLIENT => {
+                let client: UserPoolClient = read(properties)?;
+                self.callback_urls.extend(client.callback_urls(scope)?);
             }
             other if BESIDE.contains(&other) => {}
             _ if self.page_routes.add(logical_id, resource, scope)? => {}

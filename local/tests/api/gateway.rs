@@ -33,7 +33,6 @@ async fn what_is_no_route_is_not_found() {
     let world = World::new().await;
     let alice = world.user("alice").await;
     for (method, path) in [
-        ("GET", "/"),
         ("GET", "/nothing"),
         ("GET", "/auth/login"),
         ("DELETE", "/user-sessions"),
@@ -294,7 +293,34 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ),
         ("Path: /auth/logout", "Path: /auth/{logout", "the path /auth/{logout is not understood here"),
         ("Path: /auth/login", "Path: /oauth2/token", "the path /oauth2/token is not understood here"),
-        ("Path: /auth/login", "Path: /openapi.json", "the path /openapi.json is not understood here"),
+        ("Path: /auth/login", "Path: /demo/login", "the path /demo/login is not understood here"),
+        ("Path: /auth/login", "Path: /", "the path / is not understood here"),
+        (
+            "Method: POST\n            Path: /auth/login",
+            "Method: GET\n            Path: /docs",
+            "cannot be told from",
+        ),
+        ("RouteKey: GET /docs", "RouteKey: ANY /docs", "the route ANY /docs is not understood here"),
+        ("RouteKey: GET /docs", "RouteKey: $default", "RouteKey is a method and a path"),
+        ("IntegrationType: AWS_PROXY", "IntegrationType: HTTP_PROXY", "is not understood here"),
+        ("integrations/${PagesIntegration}", "integrations/${PagesApi}", "there is no integration"),
+        (
+            "IntegrationUri: !GetAtt PagesFunction.Arn",
+            "IntegrationUri: !GetAtt Other.Arn",
+            "may not invoke Other",
+        ),
+        ("StageName: $default", "StageName: v1", "PagesApi has no stage $default"),
+        (
+            "FunctionName: !Ref PagesFunction",
+            "FunctionName: !Ref Login",
+            "PagesApi may not invoke PagesFunction",
+        ),
+        ("ProtocolType: HTTP", "ProtocolType: WEBSOCKET", "an API of type WEBSOCKET is not understood here"),
+        (
+            "FunctionName: !Ref Rollup",
+            "FunctionName: !Ref Login",
+            "Login reads a stream and can have no route",
+        ),
         ("Condition: UsesCognito", "Condition: Never", "there is no condition Never"),
         ("Outputs:", "Mappings:", "unknown field `Mappings`"),
         ("Resources:", "Resources: [", "not YAML"),

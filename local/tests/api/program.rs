@@ -36,7 +36,7 @@ fn start(command: &mut Command) -> (Child, String) {
     let first = page.next().unwrap().unwrap();
     let url = first.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
     // The rest of the page, or the program would write to a closed pipe.
-    let _: Vec<_> = page.by_ref().take(5).collect();
+    let _: Vec<_> = page.by_ref().take(6).collect();
     (child, url)
 }
 

@@ -1151,7 +1151,10 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 endDate: components["parameters"]["EndDate"];
-                /** @description `previous` adds the same figures of the equally long range that ends just before this one. Both are read at once, so that they fit. */
+                /**
+                 * @description `previous` adds the same figures of the equally long range that ends just before this one. Both are read at once, so that they fit.
+                 * @example previous
+                 */
                 compare?: "previous";
             };
             header?: never;

@@ -34,11 +34,8 @@ pub(super) fn router(demo: Arc<Demo>) -> Router {
 }
 
 async fn clock(State(demo): State<Arc<Demo>>) -> Response {
-    let service = Arc::clone(&*demo.service.read().await);
-    let timeout = service.template.functions.iter().find_map(|function| {
-        let seconds = function.environment.get("SESSION_TIMEOUT_SECONDS")?;
-        seconds.parse::<i64>().ok()
-    });
+    let timeout =
+        demo.template.variable("SESSION_TIMEOUT_SECONDS").and_then(|seconds| seconds.parse::<i64>().ok());
     let no_store = [(header::CACHE_CONTROL, "no-store")];
     let now = json!({ "now": instant(demo.clock.now()), "timeoutSeconds": timeout });
     (no_store, Json(now)).into_response()

@@ -25,7 +25,7 @@ use super::{
     options::{Options, Place},
     service::Service,
 };
-use crate::identity::Authorizer;
+use crate::{identity::Authorizer, template::Template};
 
 /// A request that has this is carried out, and its answer never arrives.
 const LOSE_ANSWER: &str = "demo-lose-answer";
@@ -33,20 +33,21 @@ const LOSE_ANSWER: &str = "demo-lose-answer";
 /// The API of the demo, whose tables are new after each reset.
 struct Demo {
     options: Options,
-    place: Place,
+    template: Template,
     authorizer: Arc<Authorizer>,
     clock: DemoClock,
     service: RwLock<Arc<Service>>,
 }
 
-/// What is mounted at [`Place::api`], behind the authorizer of the server.
+/// What is mounted at `place`, behind the authorizer of the server.
 pub(super) async fn router(options: &Options, place: Place, authorizer: Arc<Authorizer>) -> Result<Router> {
     let clock = DemoClock::beside(options.clock.clone());
     // In memory, wherever the server has its data.
     let options = Options { clock: clock.as_clock(), data: None, dynamodb: None, ..options.clone() };
-    let service = Service::start(&options, &place, Arc::clone(&authorizer), Router::new()).await?;
+    let template = options.read_template(Some(&place))?;
+    let service = Service::start(&options, template.clone(), Arc::clone(&authorizer), Router::new()).await?;
     let service = RwLock::new(Arc::new(service));
-    let demo = Arc::new(Demo { options, place, authorizer, clock, service });
+    let demo = Arc::new(Demo { options, template, authorizer, clock, service });
     let api = Arc::clone(&demo);
     let api = move |request: Request| async move { api.answer(request).await };
     Ok(of_this_machine(controls::router(demo)).fallback(api))
@@ -63,8 +64,8 @@ impl Demo {
 
     /// Empties the tables: others take their place, with streams and metrics of their own.
     async fn reset(&self) -> Result<()> {
-        let authorizer = Arc::clone(&self.authorizer);
-        let service = Service::start(&self.options, &self.place, authorizer, Router::new()).await?;
+        let (template, authorizer) = (self.template.clone(), Arc::clone(&self.authorizer));
+        let service = Service::start(&self.options, template, authorizer, Router::new()).await?;
         *self.service.write().await = Arc::new(service);
         Ok(())
     }

@@ -142,11 +142,19 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::identity::Development;
 
     /// A gateway with one public route, `GET /`, behind which is `handler`.
     fn with(handler: EndpointHandler) -> Router {
         let clock = Clock::system();
-        let (authorizer, _) = Authorizer::of_development("http://localhost", clock.clone(), None).unwrap();
+        let development = Development {
+            url: "http://localhost".to_owned(),
+            clock: clock.clone(),
+            key_file: None,
+            callback_urls: Vec::new(),
+            metrics_permission: String::new(),
+        };
+        let (authorizer, _) = Authorizer::of_development(development).unwrap();
         let route =
             Route { method: "GET".to_owned(), path: "/".to_owned(), authorizer: None, scopes: Vec::new() };
         let cors = Cors {
