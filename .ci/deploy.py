@@ -103,6 +103,10 @@ class Stack:
                 return argument if isinstance(argument, str) else argument[0]
         return {key: self.resolve(item) for key, item in value.items()}
 
+    def api(self):
+        """The properties of the API of the sessions, which is not the only one."""
+        return dict(self.of_type("AWS::ApiGatewayV2::Api"))["Api"]
+
     def of_type(self, type_name):
         for name, resource in self.template["Resources"].items():
             condition = resource.get("Condition")
@@ -126,17 +130,24 @@ def check_cors():
     """What pages may do, as the translated template has it: SAM drops some of it if it is written in another way."""
     own = ["authorization", "content-type", "idempotency-key", "x-session-id"]
     origin = "https://app.example.com"
+    pages = "PagesApi.ApiEndpoint"
     for parameters, origins, credentials, headers in [
         ({}, ["*"], False, own),
+        ({"AllowedOrigins": origin}, [origin, pages], False, own),
         ({"AllowedHeaders": "X-User-ID"}, ["*"], False, [*own, "X-User-ID"]),
         (
-            {"AllowedHeaders": "X-User-ID, x-tenant", "AllowCredentials": "true", "AllowedOrigins": origin},
+            {
+                "AllowedHeaders": "X-User-ID, x-tenant",
+                "AllowCredentials": "true",
+                "AllowedOrigins": origin,
+                "Pages": "false",
+            },
             [origin],
             True,
             [*own, "X-User-ID", "x-tenant"],
         ),
     ]:
-        ((_, api),) = Stack(parameters).of_type("AWS::ApiGatewayV2::Api")
+        api = Stack(parameters).api()
         expected = {
             "allowOrigins": origins,
             "allowCredentials": credentials,
@@ -150,8 +161,7 @@ def check_cors():
 
 def complete(stack, gateway, functions):
     """Makes the authorizer, the integrations and the routes that the API's body describes; returns the API's id."""
-    (api_name, api), = stack.of_type("AWS::ApiGatewayV2::Api")
-    body, api_id = api["Body"], stack.physical[api_name]
+    body, api_id = stack.api()["Body"], stack.physical["Api"]
     cors = {key[0].lower() + key[1:]: value for key, value in body.get("x-amazon-apigateway-cors", {}).items()}
     gateway.update_api(ApiId=api_id, CorsConfiguration={key[0].upper() + key[1:]: value for key, value in cors.items()})
     authorizers = {}
@@ -235,6 +245,32 @@ def compare(stack, api_id, gateway, dynamodb):
         print(f"  LEFT OUT: ministack does not act on {left_out}", file=sys.stderr)
 
 
+def get(url):
+    """What is at a URL of a deployed API: the body and the headers."""
+    parts = urllib.parse.urlsplit(url)
+    request = urllib.request.Request(f"http://127.0.0.1:{parts.port}{parts.path}", headers={"Host": parts.netloc})
+    with urllib.request.urlopen(request) as answer:
+        return answer.read().decode(), answer.headers
+
+
+def check_pages(stack, url, gateway):
+    """The API of the pages: its routes as the template says, for anybody; each page, and what it is told."""
+    wanted = sorted(route["RouteKey"] for _, route in stack.of_type("AWS::ApiGatewayV2::Route"))
+    routes = gateway.get_routes(ApiId=stack.physical["PagesApi"])["Items"]
+    assert sorted(route["RouteKey"] for route in routes) == wanted, routes
+    settings = json.loads(get(f"{url}/settings.json")[0])
+    assert settings["issuer"] == stack.parameters["JwtIssuer"], settings
+    assert settings["clientId"] == stack.parameters["PagesClientId"], settings
+    for page in ("dashboard", "docs"):
+        html, headers = get(f"{url}/{page}")
+        assert headers["content-security-policy"].startswith("default-src 'none'"), headers
+        assets = re.findall(r'"(assets/[^"]+)"', html)
+        assert assets, html
+        for asset in assets:
+            assert "immutable" in get(f"{url}/{asset}")[1]["cache-control"], asset
+    print(f"  {len(wanted)} routes of pages: for anybody, with their policy; settings {settings}", file=sys.stderr)
+
+
 def roll_up(stack, dynamodb, streams, functions):
     """Delivers every record of the stream, shard by shard, each batch twice; returns how many sessions they start."""
     stream = dynamodb.describe_table(TableName=stack.physical["SessionsTable"])["Table"]["LatestStreamArn"]
@@ -302,7 +338,12 @@ def main():
         print(f"  {outputs}")
         return
     issuer, *rest = rest
-    parameters = {"JwtIssuer": issuer, "JwtAudience": "user-sessions", "DeletionProtection": "false"}
+    parameters = {
+        "JwtIssuer": issuer,
+        "JwtAudience": "user-sessions",
+        "PagesClientId": "user-sessions",
+        "DeletionProtection": "false",
+    }
     if command == "rollup":
         stack = Stack.deployed(client("cloudformation"), parameters)
         started = roll_up(stack, client("dynamodb"), client("dynamodbstreams"), client("lambda"))
@@ -320,6 +361,9 @@ def main():
     api_id = complete(stack, gateway, client("lambda"))
     compare(stack, api_id, gateway, client("dynamodb"))
     port = urllib.parse.urlsplit(endpoint).port
+    pages_url = f"http://{stack.physical['PagesApi']}.execute-api.localhost:{port}"
+    check_pages(stack, pages_url, gateway)
+    print(f"TEST_PAGES_URL={pages_url}")
     print(f"TEST_API_URL=http://{api_id}.execute-api.localhost:{port}")
     print(f"TEST_DYNAMODB_URL={endpoint}")
     print(f"TEST_ISSUER={issuer}")

@@ -4,8 +4,10 @@ with `sam local invoke`, the others through one `sam local start-lambda`, which 
     invoke.py DYNAMODB-URL SESSIONS-TABLE METRICS-TABLE
 """
 
+import base64
 import concurrent.futures
 import contextlib
+import gzip
 import ipaddress
 import json
 import os
@@ -26,7 +28,7 @@ SERVER_LOG = "target/start-lambda.log"
 
 
 def event_file(function):
-    crate = re.sub(r"(?<!^)(?=[A-Z])", "-", function).lower()
+    crate = re.sub(r"(?<!^)(?=[A-Z])", "-", function.removesuffix("Function")).lower()
     return f"events/{crate}.json"
 
 
@@ -164,8 +166,15 @@ def tell_the_story(lambdas, login, log):
         expect("Heartbeat", {"status": "expired", "needsNewSession": True}, session_id)
         expect("Logout", {"status": "success"}, session_id)
 
-    with concurrent.futures.ThreadPoolExecutor() as both:
-        for part in concurrent.futures.as_completed([both.submit(session), both.submit(metrics)]):
+    def pages():
+        answer = invoke("PagesFunction")
+        assert answer["statusCode"] == 200 and answer["isBase64Encoded"], answer
+        page = gzip.decompress(base64.b64decode(answer["body"])).decode()
+        assert page.startswith("<!doctype html>") and "connect-src" in answer["headers"]["content-security-policy"], answer
+
+    with concurrent.futures.ThreadPoolExecutor() as all_parts:
+        parts = [all_parts.submit(part) for part in (session, metrics, pages)]
+        for part in concurrent.futures.as_completed(parts):
             part.result()
     return invoked
 
@@ -173,7 +182,15 @@ def tell_the_story(lambdas, login, log):
 def main():
     dynamodb, sessions, metrics = sys.argv[1:]
     dynamodb = reachable_from_containers(dynamodb)
-    variables = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb, "SESSIONS_TABLE": sessions, "METRICS_TABLE": metrics}
+    variables = {
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
+        "SESSIONS_TABLE": sessions,
+        "METRICS_TABLE": metrics,
+        # SAM knows no addresses of what is not deployed.
+        "PAGES_API_URL": "http://localhost:3000",
+        "PAGES_ISSUER": "http://localhost:3000",
+        "PAGES_CONNECT_SOURCES": "",
+    }
     with tempfile.TemporaryDirectory() as folder:
         environment = os.path.join(folder, "env.json")
         with open(environment, "w", encoding="utf-8") as file:
