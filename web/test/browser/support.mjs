@@ -155,7 +155,11 @@ export async function startProxy(target) {
   return proxy;
 }
 
-const TYPES = { html: "text/html", js: "text/javascript" };
+const TYPES = { html: "text/html", js: "text/javascript", css: "text/css" };
+/** Pages with a policy as strict as one can be that lets the client call the API. */
+const POLICIES = {
+  "/element.html": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src http://localhost:*",
+};
 
 /** Test pages and the client, at `/` of a port that is not the API's: calls are cross-origin, with preflights. */
 export async function startSite() {
@@ -172,7 +176,8 @@ export async function startSite() {
     const { pathname } = new URL(url, "http://site");
     // A sandboxed frame has no origin, so that its scripts are another origin's.
     const type = TYPES[pathname.split(".").pop()] ?? "text/plain";
-    const headers = { "access-control-allow-origin": "*", "content-type": type };
+    const policy = POLICIES[pathname] && { "content-security-policy": POLICIES[pathname] };
+    const headers = { "access-control-allow-origin": "*", "content-type": type, ...policy };
     try {
       const file = pathname.startsWith("/client/") ? `../../client/dist/${pathname.slice(8)}` : `pages${pathname}`;
       const content = pathname === "/strict-mode.js" ? bundled.outputFiles[0].text : await readFile(here(file));

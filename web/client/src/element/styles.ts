@@ -16,14 +16,16 @@ const RULES = `
 :host { display: block; line-height: 1.5 }
 :host([hidden]) { display: none }
 ul, p { margin: 0; padding: 0 }
+ul, [part=status]:not(:empty) { margin-bottom: 16px }
 li {
   display: grid;
   grid-template-columns: minmax(0, 1fr) auto;
-  column-gap: 16px;
+  column-gap: 8px;
   align-items: center;
   padding: 12px 0;
-  border-bottom: 1px solid var(--user-sessions-line, color-mix(in srgb, currentcolor 16%, transparent));
+  border-top: 1px solid var(--user-sessions-line, color-mix(in srgb, currentcolor 16%, transparent));
 }
+li:first-child { border: 0 }
 li button { grid-area: 1 / 2 / span 2 }
 [part=device] { margin-inline-end: 8px }
 [part=current]:not(:empty) {
@@ -40,7 +42,6 @@ li button { grid-area: 1 / 2 / span 2 }
   font-size: .867em;
   font-variant-numeric: tabular-nums;
 }
-[part=status]:not(:empty) { padding: 12px 0 }
 button {
   padding: 7px 14px;
   border: 1px solid var(--user-sessions-edge, color-mix(in srgb, currentcolor 56%, transparent));
@@ -51,7 +52,7 @@ button {
   cursor: pointer;
 }
 li button, [part~=confirm], [part=failure] { color: var(--user-sessions-bad, light-dark(#b42318, #f97066)) }
-li button { padding: 4px 8px; border-color: transparent }
+li button { margin-inline-end: -8px; padding: 4px 8px; border-color: transparent }
 li button:hover, [part~=confirm] { border-color: currentcolor }
 [aria-disabled=true] { opacity: .6; cursor: progress }
 :focus-visible { outline: 2px solid var(--user-sessions-accent, light-dark(#0f6b63, #2dd4bf)); outline-offset: 2px }

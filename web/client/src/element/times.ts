@@ -25,7 +25,7 @@ export function timesIn(element: Element, now: number): Times {
       for (const [unit, size] of Object.entries(UNITS)) {
         if (seconds >= size) return relative.format(-Math.floor(seconds / size), unit as keyof typeof UNITS);
       }
-      return relative.format(0, "second");
+      return relative.format(0, "minute");
     },
   };
 }
