@@ -10,7 +10,8 @@ window.ended = [];
 document.addEventListener("securitypolicyviolation", ({ violatedDirective }) => violations.push(violatedDirective));
 document.addEventListener("ended", ({ detail }) => ended.push(detail));
 
-window.sessions = createSessions({ baseUrl: api, getToken: () => window.token, ...options });
+window.another = () => createSessions({ baseUrl: api, getToken: () => window.token, ...options });
+window.sessions = another();
 sessions.start();
 if (isLogin) await sessions.login();
 
