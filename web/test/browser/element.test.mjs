@@ -257,7 +257,7 @@ describe("the element", { concurrency: 3 }, () => {
     const before = lists().length;
     await click(page, "retry");
     await sees(page, { status: "Loading your sessions…", focus: "Try again" });
-    await click(page, "retry");
+    await page.keyboard.press("Enter");
     await soon();
     assert.equal(lists().length, before + 1);
     answer.release();
@@ -275,6 +275,9 @@ describe("the element", { concurrency: 3 }, () => {
     await click(page, "confirm");
     await sees(page, { failure: "That did not work. Try again.", focus: "Sign out", devices: [HERE, WINDOWS, IPHONE] });
     assert.deepEqual(await ended(page), []);
+    await page.keyboard.press("Escape");
+    await click(page, "sign-out", IPHONE);
+    await sees(page, { question: `Sign out of ${IPHONE}?`, failure: "" });
     proxy.disturb = () => undefined;
     await click(page, "confirm");
     await sees(page, { devices: [HERE, WINDOWS], question: null });
@@ -309,13 +312,25 @@ describe("the element", { concurrency: 3 }, () => {
   });
 
   test("without a client, or one whose user is unknown, it says what there is to say", async (t) => {
-    const { page, proxy } = await show(t);
+    const { page, proxy, lists, token } = await show(t);
     await page.evaluate(() => (window.token = null));
     await page.evaluate(() => element.reload());
     await sees(page, { status: "Your sessions could not be loaded.", devices: [] });
     await page.evaluate(() => (element.sessions = null));
     await sees(page, { status: "Loading your sessions…", retry: undefined });
-    assert.equal(proxy.of("/user-sessions").length, 1);
+    assert.equal(lists().length, 1);
+    // What a client that was taken away still answers.
+    const answer = heldUp();
+    proxy.disturb = ({ path }) => path === "/user-sessions" && { after: answer.promise };
+    await page.evaluate((token) => {
+      window.token = token;
+      element.sessions = sessions;
+    }, token);
+    await until(() => lists().length === 2, "a list");
+    await page.evaluate(() => (element.sessions = null));
+    answer.release();
+    await soon();
+    await sees(page, { status: "Loading your sessions…", devices: [] });
   });
 
   test("an answer that is late is dropped", async (t) => {
@@ -328,7 +343,7 @@ describe("the element", { concurrency: 3 }, () => {
       return { after: late.promise };
     };
     await page.evaluate(() => void element.reload());
-    await until(() => lists().at(-1).answer, "the old list is on its way");
+    await until(() => lists().length === 2 && lists()[1].answer, "the old list is on its way");
     await click(page, "sign-out", IPHONE);
     await click(page, "confirm");
     await sees(page, { devices: [HERE, WINDOWS] });
@@ -446,7 +461,21 @@ describe("the element", { concurrency: 3 }, () => {
 
   test("the row that has the focus keeps it while the list is shown anew", async (t) => {
     const { page, ids, api, login } = await show(t);
-    await page.evaluate(() => element.shadowRoot.querySelector("li:last-child button").focus());
+    await page.evaluate(() => {
+      window.blurs = 0;
+      const button = element.shadowRoot.querySelector("li:last-child button");
+      button.addEventListener("blur", () => blurs++);
+      button.focus();
+    });
+    await page.evaluate(() => element.reload());
+    assert.equal(await page.evaluate(() => blurs), 0, "what has not changed is not touched");
+    // The row itself moves up, and down again.
+    for (const device of [IPHONE, WINDOWS]) {
+      await api(`/user-sessions/heartbeat/${ids[device]}`, { method: "POST" });
+      await page.evaluate(() => element.reload());
+      const order = device === IPHONE ? [IPHONE, WINDOWS] : [WINDOWS, IPHONE];
+      await sees(page, { devices: [HERE, ...order], focus: `Sign out of ${IPHONE}` });
+    }
     // What is more recent stands above it, and what was above it is gone.
     await login("A device without a name");
     await api(`/user-sessions/end/${ids[WINDOWS]}`, { method: "POST" });
@@ -459,6 +488,33 @@ describe("the element", { concurrency: 3 }, () => {
     await sees(page, { devices: [HERE, "Unknown device"], question: `Sign out of ${IPHONE}?` });
     await page.keyboard.press("Escape");
     await sees(page, { question: null, focus: "Sign out of Unknown device" });
+  });
+
+  test("who hears it is told what who sees it is shown", async (t) => {
+    const { page } = await show(t);
+    await click(page, "sign-out", IPHONE);
+    const said = async (...roles) => {
+      const found = [];
+      const visit = ({ role, name, description, children = [] }) => {
+        if (roles.includes(role)) found.push(description ? [role, name, description] : [role, name]);
+        children.forEach(visit);
+      };
+      visit(await page.accessibility.snapshot({ interestingOnly: false }));
+      return found;
+    };
+    const [[, name, description]] = await said("dialog");
+    assert.equal(name, `Sign out of ${IPHONE}?`);
+    assert.match(description, /^Started .* · last active /);
+    assert.deepEqual(await said("button"), [["button", "Cancel"], ["button", "Sign out"]], "nothing behind the question");
+    await page.keyboard.press("Escape");
+    await sees(page, { question: null });
+    const rest = await said("list", "button", "status");
+    assert.deepEqual(rest, [
+      ["list", "Your sessions"],
+      ...[HERE, WINDOWS, IPHONE].map((device) => ["button", `Sign out of ${device}`]),
+      ["status", ""],
+      ["button", "Sign out everywhere else"],
+    ]);
   });
 
   for (const scheme of ["light", "dark"]) {
@@ -530,6 +586,9 @@ describe("the element", { concurrency: 3 }, () => {
     await page.evaluate(() => document.body.append(element));
     await until(() => lists().length === before + 1, "it asks again");
     await sees(page, { devices: [HERE, WINDOWS, IPHONE], question: null });
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await soon();
+    assert.equal(lists().length, before + 2, "and no more than that");
     // Made and filled by a script, as frameworks do, without a session of the page's own.
     await page.evaluate(() => {
       element.remove();
@@ -553,7 +612,10 @@ describe("the element", { concurrency: 3 }, () => {
     await page.evaluate(() => {
       element.sessions = {
         list: async () => [],
-        subscribe: () => () => {},
+        subscribe: () => {
+          window.subscribed = true;
+          return () => (window.subscribed = false);
+        },
         getSnapshot: () => ({ id: null, state: "none" }),
         current: null,
       };
@@ -565,6 +627,9 @@ describe("the element", { concurrency: 3 }, () => {
     await soon();
     await sees(page, empty);
     assert.deepEqual(await ended(page), []);
+    assert.equal(await page.evaluate(() => window.subscribed), true);
+    await page.evaluate(() => (element.sessions = null));
+    assert.equal(await page.evaluate(() => window.subscribed), false);
   });
 
   test("texts can be replaced, some or all, and times are in the language of the place", async (t) => {
