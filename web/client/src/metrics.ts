@@ -17,8 +17,8 @@ export type Span = "daily" | "weekly" | "monthly";
 
 /** A reader of the metrics. */
 export interface Metrics {
-  /** The figures of the whole range. */
-  totals(range: Range): Promise<SessionTotals>;
+  /** The figures of the whole range; with `compare`, in `previous` those of as many days just before. */
+  totals(range: Range & { compare?: "previous" }): Promise<SessionTotals>;
   /** The figures of each day. */
   daily(range: Range): Promise<DayFigures[]>;
   /** The figures of each period; those that the range cuts have only its days. */

@@ -28,6 +28,7 @@ after(() => rmSync(project, { recursive: true }));
 
 const source = `
 import { createSessions, SessionsError, type Session, type Snapshot } from "user-sessions-client";
+import { type EndedDetail, english, type Texts, UserSessionsElement } from "user-sessions-client/element";
 import { createMetrics, type SessionTotals } from "user-sessions-client/metrics";
 
 export async function live(baseUrl: string, token: string): Promise<[string, Snapshot]> {
@@ -47,6 +48,20 @@ export async function read(baseUrl: string): Promise<number> {
   // @ts-expect-error: there is no such figure
   totals.nonsense;
   return totals.totalSessions;
+}
+
+export function show(sessions: Session[], element: UserSessionsElement): string[] {
+  const made: UserSessionsElement = document.createElement("user-sessions");
+  made.sessions = createSessions({ baseUrl: "", getToken: () => null });
+  made.texts = { cancel: "Abbrechen", askOthers: (count) => \`\${count} abmelden?\` };
+  // @ts-expect-error: there is no such text
+  made.texts = { nonsense: "" };
+  const texts: Texts = element.texts;
+  element.addEventListener("ended", (event) => {
+    const { what, count } = (event as CustomEvent<EndedDetail>).detail;
+    if (what === "others") throw new SessionsError(english.endedOthers(count));
+  });
+  return sessions.map(({ device }) => texts.device(device.browser, device.os, device.isMobile));
 }
 `;
 
@@ -77,6 +92,23 @@ test("bundled, it opens a session", async (context) => {
   const [id, snapshot] = await live(`http://127.0.0.1:${server.address().port}/`, token());
   assert.deepEqual([id, snapshot], [ID, { id: ID, state: "live" }]);
   assert.deepEqual(asked, ["POST /auth/login", "GET /user-sessions"]);
+});
+
+test("on a server the element's import does nothing and throws nothing", () => {
+  const script = 'const before = Object.keys(globalThis).join(); await import("user-sessions-client/element");';
+  run("node", "--input-type=module", "-e", `${script} if (Object.keys(globalThis).join() !== before) throw 1;`);
+});
+
+test("the element's import is in the bundle whether its names are used or not", async () => {
+  for (const [name, resolveDir] of [
+    ["user-sessions-client/element", project],
+    // As this project's own pages import it.
+    ["./src/element.js", here],
+  ]) {
+    const stdin = { contents: `import "${name}";`, resolveDir };
+    const { outputFiles } = await build({ stdin, bundle: true, format: "esm", write: false });
+    assert.match(outputFiles[0].text, /customElements\.define\(/, name);
+  }
 });
 
 test("what is imported and not used is not in the bundle", async () => {

@@ -155,12 +155,16 @@ export async function startProxy(target) {
   return proxy;
 }
 
-const TYPES = { html: "text/html", js: "text/javascript" };
+const TYPES = { html: "text/html", js: "text/javascript", css: "text/css" };
+/** As strict as a policy can be that lets the client call the API, and the pages that have it. */
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src http://localhost:*";
+const STRICT = ["/element.html", "/element-react.html"];
 
 /** Test pages and the client, at `/` of a port that is not the API's: calls are cross-origin, with preflights. */
 export async function startSite() {
   const bundled = await build({
-    entryPoints: [here("pages/strict-mode.jsx")],
+    entryPoints: ["strict-mode", "element-react"].map((name) => here(`pages/${name}.jsx`)),
+    outdir: "/",
     bundle: true,
     format: "esm",
     jsx: "automatic",
@@ -168,14 +172,16 @@ export async function startSite() {
     // Effects run twice in React's development build alone.
     define: { "process.env.NODE_ENV": '"development"' },
   });
+  const bundles = new Map(bundled.outputFiles.map(({ path, text }) => [path, text]));
   const server = createServer(async ({ url }, response) => {
     const { pathname } = new URL(url, "http://site");
     // A sandboxed frame has no origin, so that its scripts are another origin's.
     const type = TYPES[pathname.split(".").pop()] ?? "text/plain";
-    const headers = { "access-control-allow-origin": "*", "content-type": type };
+    const policy = STRICT.includes(pathname) && { "content-security-policy": POLICY };
+    const headers = { "access-control-allow-origin": "*", "content-type": type, ...policy };
     try {
       const file = pathname.startsWith("/client/") ? `../../client/dist/${pathname.slice(8)}` : `pages${pathname}`;
-      const content = pathname === "/strict-mode.js" ? bundled.outputFiles[0].text : await readFile(here(file));
+      const content = bundles.get(pathname) ?? (await readFile(here(file)));
       response.writeHead(200, headers).end(content);
     } catch {
       response.writeHead(404).end();

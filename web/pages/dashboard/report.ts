@@ -1,0 +1,86 @@
+/** What a view shows, read from the API. */
+
+import type { Metrics, PeriodFigures, SessionTotals } from "../../client/src/metrics.js";
+import * as periods from "./periods.js";
+import type { Comparison, Period, Range, Span } from "./periods.js";
+import { spanOf, type View } from "./view.js";
+
+/** The figures of a range of days. */
+export type Totals = Omit<SessionTotals, "previous">;
+
+/** A period with its figures, and what of them the compared days say. */
+export interface Row {
+  period: Period;
+  figures: PeriodFigures;
+  /** Of the days that its days are compared with; `undefined` if none is. */
+  before: { sessions: number; engagedSessions: number } | undefined;
+}
+
+export interface Report {
+  range: Range;
+  span: Span;
+  today: string;
+  comparison: Comparison;
+  totals: Totals;
+  /** The figures of the days that are compared, and of those that they are compared with. */
+  compared: { current: Totals; previous: Totals } | undefined;
+  rows: Row[];
+  /** The days that the rows are compared with. */
+  before: Range | undefined;
+}
+
+/** Reads what a view shows, all at once. */
+export async function readReport(metrics: Metrics, view: View, today: string): Promise<Report> {
+  const range = periods.rangeOf(view.choice, today);
+  const span = spanOf(view, today);
+  const comparison = periods.comparisonOf(view.choice, today);
+  const shown = periods.shownDays(range);
+  const counterparts = daysBefore(range, comparison);
+  const before = counterparts && { startDate: counterparts[0]!, endDate: counterparts.at(-1)! };
+  const [figures, read, days] = await Promise.all([
+    readTotals(metrics, range, comparison),
+    metrics.byTimespan({ ...shown, span }),
+    before ? metrics.daily(before) : [],
+  ]);
+  const byDay = new Map(days.map((day) => [day.date, day]));
+  const rows = read.map((figures): Row => {
+    const period = periods.periodWithin(figures.period, span, shown, today);
+    const found = periods.daysOf(period).map((day) => byDay.get(comparison.counterpart(day) ?? ""));
+    const known = before ? found.filter((day) => day !== undefined) : [];
+    const sum = (name: "sessions" | "engagedSessions") => known.reduce((total, day) => total + day[name], 0);
+    return {
+      period,
+      figures,
+      before: known.length ? { sessions: sum("sessions"), engagedSessions: sum("engagedSessions") } : undefined,
+    };
+  });
+  return { range, span, today, comparison, ...figures, rows, before };
+}
+
+/** The days with which those of a range are compared, in order. A single day has its row for that in the chart. */
+function daysBefore(range: Range, { counterpart }: Comparison): string[] | undefined {
+  if (periods.lengthOf(range) === 1) return undefined;
+  return periods
+    .daysOf(range)
+    .map(counterpart)
+    .filter((day) => day !== undefined);
+}
+
+/** One call, where the API's own comparison is the one that is wanted; otherwise one more for each range. */
+async function readTotals(
+  metrics: Metrics,
+  range: Range,
+  { current, previous }: Comparison,
+): Promise<Pick<Report, "totals" | "compared">> {
+  const read = (range: Range, compare?: "previous") => metrics.totals({ ...range, ...(compare && { compare }) });
+  if (!current || !previous) return { totals: await read(range), compared: undefined };
+  const isWhole = periods.isSame(current, range);
+  const isNext = periods.isJustBefore(previous, current);
+  const currents = read(current, isNext ? "previous" : undefined);
+  const [totals, now, before] = await Promise.all([
+    isWhole ? currents : read(range),
+    currents,
+    isNext ? undefined : read(previous),
+  ]);
+  return { totals, compared: { current: now, previous: (before ?? now.previous)! } };
+}

@@ -1,0 +1,32 @@
+/** What the page is told by the server that serves it. */
+
+export interface Settings {
+  apiUrl: string;
+  issuer: string;
+  /** Empty where nobody set one. */
+  clientId: string;
+  scope: string;
+  /** Empty: none is asked for. */
+  audience: string;
+  /** Amazon Cognito's address for signing out. Empty: what the issuer itself names. */
+  signOutUrl: string;
+  /** The permission that readers of metrics need. */
+  metricsPermission: string;
+  /** The reporting time zone, an IANA name. */
+  timeZone: string;
+  /** How far the server's clock is ahead of this machine's, in milliseconds. */
+  clockAheadMs: number;
+  /** The page is of the local server, which serves the API too, and has a demo whose clock is moved on by hand. */
+  isLocal: boolean;
+}
+
+type Served = Omit<Settings, "clockAheadMs" | "isLocal"> & { now: string };
+
+/** The settings as the server has them now. */
+export async function readSettings(): Promise<Settings> {
+  const response = await fetch("settings.json", { cache: "no-store" });
+  if (!response.ok) throw new Error(`settings.json: ${response.status}`);
+  const { now, ...settings } = (await response.json()) as Served;
+  const isLocal = new URL(settings.apiUrl).origin === location.origin;
+  return { ...settings, clockAheadMs: Date.parse(now) - Date.now(), isLocal };
+}

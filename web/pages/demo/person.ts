@@ -1,0 +1,99 @@
+/**
+ * Who is signed in. The name is in `localStorage`, where every tab finds it, so that another tab is the same user and a
+ * reload signs nobody out; `sessionStorage` would be a tab's own. Tokens stay in memory: whoever has the name gets one.
+ */
+
+const NAME = "user-sessions demo name";
+/** Before a token's end: what is sent with it takes a moment. */
+const EARLY_MS = 60_000;
+
+export interface Person {
+  readonly name: string | null;
+  /** Becomes that user if the provider gives a token. */
+  signIn(name: string): Promise<void>;
+  signOut(): void;
+  /** A token of whoever is signed in, another one if `fresh`; `null` if nobody is. */
+  token(options?: { fresh?: boolean; scope?: string }): Promise<string | null>;
+}
+
+interface Kept {
+  token: string;
+  until: number;
+}
+
+/** `onChange` hears of other tabs' sign-ins and sign-outs. */
+export function createPerson(remembered: typeof fetch, onChange: () => void): Person {
+  let name = stored();
+  /** By scope. */
+  const kept = new Map<string, Promise<Kept>>();
+  function become(next: string | null): void {
+    name = next;
+    kept.clear();
+    try {
+      if (next) localStorage.setItem(NAME, next);
+      else localStorage.removeItem(NAME);
+    } catch {
+      // The sign-in is this tab's own then.
+    }
+  }
+  addEventListener("storage", ({ key }) => {
+    if (key !== NAME && key !== null) return;
+    if (stored() === name) return;
+    name = stored();
+    kept.clear();
+    onChange();
+  });
+  return {
+    get name() {
+      return name;
+    },
+    async signIn(next) {
+      const granted = await grant(remembered, next, "");
+      become(next);
+      kept.set("", Promise.resolve(granted));
+    },
+    signOut: () => become(null),
+    async token({ fresh = false, scope = "" } = {}) {
+      if (!name) return null;
+      let asked = kept.get(scope);
+      const known = await asked?.catch(() => undefined);
+      if (fresh || !known || known.until < Date.now()) {
+        // Whoever asks meanwhile waits for the same.
+        if (kept.get(scope) === asked) kept.set(scope, grant(remembered, name, scope));
+        asked = kept.get(scope);
+      }
+      return (await asked)!.token;
+    },
+  };
+}
+
+/** What is stored is a name that can be one, or nobody. */
+function stored(): string | null {
+  try {
+    const name = localStorage.getItem(NAME);
+    return name && isName(name) ? name : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The name becomes the user's id, which the API takes in ASCII without spaces. */
+export const isName = (name: string) => /^[\x21-\x7e]{1,100}$/.test(name);
+
+async function grant(remembered: typeof fetch, username: string, scope: string): Promise<Kept> {
+  const fields = { grant_type: "password", username, password: "x", ...(scope && { scope }) };
+  const response = await remembered(`${location.origin}/oauth2/token`, {
+    method: "POST",
+    body: new URLSearchParams(fields),
+  });
+  if (response.status === 404) {
+    throw new Error("This server takes the tokens of another provider. Start it without --issuer to use the demo.");
+  }
+  const answer = (await response.json().catch(() => ({}))) as {
+    access_token?: string;
+    expires_in?: number;
+    error_description?: string;
+  };
+  if (!answer.access_token) throw new Error(answer.error_description ?? `The provider answered ${response.status}`);
+  return { token: answer.access_token, until: Date.now() + (answer.expires_in ?? 300) * 1_000 - EARLY_MS };
+}
