@@ -10,7 +10,6 @@ use std::{
 };
 
 use local::template::{BUILT_IN, Route};
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
 
 use crate::support::{Need, World, lacks};
 
@@ -129,13 +128,7 @@ fn defaults() -> BTreeMap<&'static str, String> {
         let Some(line) = said.lines().find(|line| line.trim_start().starts_with("Default:")) else {
             panic!("{id} has no default");
         };
-        let value = Yaml::load_from_str(line.trim_start().trim_start_matches("Default:")).unwrap();
-        let value = match &value[0] {
-            Yaml::Value(Scalar::String(value)) => value.to_string(),
-            Yaml::Value(Scalar::Integer(value)) => value.to_string(),
-            other => panic!("{id}: {other:?}"),
-        };
-        (id, value)
+        (id, line.trim_start().trim_start_matches("Default:").trim().trim_matches('"').to_owned())
     };
     section("Parameters").into_iter().map(default).collect()
 }
