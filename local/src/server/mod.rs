@@ -5,6 +5,7 @@ mod handlers;
 mod listeners;
 mod options;
 mod pages;
+mod sample;
 mod streams;
 
 use std::net::SocketAddr;
@@ -15,12 +16,13 @@ use axum::Router;
 use reqwest::Url;
 use tokio::{net::TcpListener, task::AbortHandle};
 
-use self::gateway::Gateway;
 pub use self::options::Options;
+use self::{gateway::Gateway, sample::Filling};
 pub(crate) use self::{handlers::handlers, streams::pumps};
 use crate::{
     engine::{self, Engine, Sweeps},
     identity::{Authorizer, Development},
+    sample::Unfinished,
     template::Template,
 };
 
@@ -42,6 +44,10 @@ impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
         let template = options.read_template()?;
+        ensure!(
+            options.sample.is_none() || options.dynamodb.is_none(),
+            "sample data is for the embedded engine alone"
+        );
         let (engine, engine_url) = engine_of(&options, Sweeps::Yes).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(
@@ -67,7 +73,13 @@ impl Server {
         let mut tasks = Vec::new();
         if on_this_machine {
             let streams = engine::streams_client(&engine_url, &client);
-            for pump in pumps(&template, &readers, &client, &streams, engine.as_ref()).await? {
+            let mut pumps = pumps(&template, &readers, &client, &streams, engine.as_ref()).await?;
+            if let Some(sample) = options.sample {
+                let filling =
+                    Filling { template: &template, client: &client, readers: &readers, options: &options };
+                filling.fill(sample, &mut pumps).await?;
+            }
+            for pump in pumps {
                 tasks.push(tokio::spawn(pump.run()).abort_handle());
             }
         }
@@ -96,6 +108,7 @@ pub(crate) async fn engine_of(options: &Options, sweeps: Sweeps) -> Result<(Opti
     if let Some(url) = &options.dynamodb {
         return Ok((None, url.clone()));
     }
+    options.data.as_deref().map_or(Ok(()), Unfinished::refuse)?;
     let engine = Engine::start(options.data.as_deref(), sweeps).await?;
     let url = engine.url.clone();
     Ok((Some(engine), url))

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use reqwest::Url;
 use shared::clock::Clock;
 
-use crate::{identity::Provider, template::Template};
+use crate::{identity::Provider, sample::Sample, template::Template};
 
 /// How a server is to be; by default all in memory, for tokens of its own.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Options {
     pub provider: Option<Provider>,
     /// Environment variables of the functions, which win over the template's.
     pub environment: HashMap<String, String>,
+    /// What to fill the embedded engine with before it serves.
+    pub sample: Option<Sample>,
     /// What time it is for the functions.
     pub clock: Clock,
     /// What time it is for tokens. They are as old as they are: this is the system's time even where the functions' is moved.
@@ -54,6 +56,7 @@ impl Default for Options {
             dynamodb: None,
             provider: None,
             environment: HashMap::new(),
+            sample: None,
             clock: Clock::system(),
             token_clock: Clock::system(),
             http_client: None,

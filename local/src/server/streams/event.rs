@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 /// The event as Lambda makes it for a mapping with a tumbling window, read as the function reads it.
-pub(super) fn of(stream_arn: &str, shard: &str, records: &[Record]) -> Result<rollup::StreamEvent> {
+pub(crate) fn of(stream_arn: &str, shard: &str, records: &[Record]) -> Result<rollup::StreamEvent> {
     let records: Vec<Value> = records.iter().map(|record| record_json(stream_arn, record)).collect();
     let event = json!({
         "Records": records,

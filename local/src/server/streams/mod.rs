@@ -1,6 +1,6 @@
 //! Streams: each one that the template maps to a function is fed to it.
 
-mod event;
+pub(super) mod event;
 mod pump;
 mod shards;
 
@@ -35,6 +35,7 @@ pub(crate) async fn pumps(
             batch_size: mapping.batch_size,
             handler: Arc::clone(handler),
             applied: engine.map(|engine| engine.applied.clone()),
+            positions: HashMap::new(),
         });
     }
     Ok(pumps)
