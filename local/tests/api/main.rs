@@ -28,6 +28,7 @@ mod recount;
 mod repeated_login;
 mod rollup;
 mod rules;
+mod sample;
 mod sign_in;
 mod support;
 mod user;
