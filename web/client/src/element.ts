@@ -162,7 +162,10 @@ export class UserSessionsElement extends Base {
   /** This browser's session has begun, been renewed, or ended, here or in another tab. */
   #follow(): void {
     const { state } = this.#sessions!.getSnapshot();
-    if (state !== "live") this.#listed = undefined;
+    if (state !== "live") {
+      this.#listed = undefined;
+      this.#notice = "";
+    }
     if (state === "over") {
       this.#drop();
       this.#dialog.close();
