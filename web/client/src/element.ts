@@ -72,7 +72,9 @@ export class UserSessionsElement extends Base {
     this.#status.setAttribute("role", "status");
     this.#status.tabIndex = -1;
     // The browser gives the focus back, but not to what is gone.
-    this.#dialog.element.addEventListener("close", () => this.#asker?.isConnected === false && this.#focus(this.#place));
+    this.#dialog.element.addEventListener("close", () => {
+      if (this.#asker?.isConnected === false) this.#focus(this.#place);
+    });
     // What was set before this class was there hides the accessors.
     for (const name of ["sessions", "texts", "now"] as const) {
       const { value } = Object.getOwnPropertyDescriptor(this, name) ?? {};
