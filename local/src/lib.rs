@@ -1,12 +1,14 @@
 //! The whole API on one machine, in one process: a gateway that goes by `template.yaml`, an embedded DynamoDB and a
 //! development identity provider around the very handlers that Lambda runs. Never deployed.
 //!
-//! Imports run downward: `server` knows all others, `engine` knows `template` and `host`, and the rest none of them.
+//! Imports run downward: `server` knows all others, `engine` knows `template` and `host`, `sample` knows `functions`, and
+//! the rest none of them.
 
 mod engine;
 pub mod functions;
 mod host;
 mod identity;
+pub mod sample;
 mod server;
 pub mod template;
 
@@ -66,10 +68,10 @@ impl Storage {
         }
         let readers = readers(&self.template, &self.client, clock)?;
         let streams = engine::streams_client(&self.url, &self.client);
-        for pump in
+        for mut pump in
             pumps(&self.template, &readers, &self.client, &streams, self.engine.as_ref(), clock).await?
         {
-            pump.drain().await?;
+            pump.drain(|_| ()).await?;
         }
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 use std::{collections::HashMap, env, future::poll_fn, io, path::PathBuf, pin::pin, task::Poll};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
-use local::{AUDIENCE, Options, Provider, Server, Storage, functions};
+use local::{AUDIENCE, Options, Provider, Server, Storage, functions, sample::Sample};
 use operator::Command;
 use reqwest::Url;
 use shared::logging;
@@ -23,6 +23,9 @@ struct Arguments {
     /// Folder to keep the data in [default: in memory, gone when the server ends]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Fill the tables with a year of made-up sessions, through the real rollup, before serving; they must be empty
+    #[arg(long, conflicts_with = "dynamodb")]
+    sample_data: bool,
     /// Another DynamoDB than the embedded one: an engine on this machine, or AWS with the usual credentials
     #[arg(long, global = true, value_name = "URL", conflicts_with = "data")]
     dynamodb: Option<Url>,
@@ -57,9 +60,14 @@ async fn main() -> Result<()> {
         demo: arguments.issuer.is_none(),
         provider: arguments.issuer.map(|issuer| Provider { issuer, audiences: arguments.audience }),
         environment: environment(),
+        sample: arguments.sample_data.then(Sample::default),
         ..Options::default()
     };
     if let Some(command) = arguments.command {
+        ensure!(
+            options.sample.is_none(),
+            "--sample-data is for a server: a command works on the data that is there"
+        );
         return operate(command, &options).await;
     }
     let page = Page::of(&options);

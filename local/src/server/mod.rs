@@ -5,6 +5,7 @@ mod gateway;
 mod handlers;
 mod listeners;
 mod options;
+mod sample;
 mod service;
 mod streams;
 

@@ -12,6 +12,7 @@ use shared::clock::Clock;
 
 use crate::{
     identity::{AUDIENCE, Provider},
+    sample::Sample,
     template::{Template, Values},
 };
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub demo: bool,
     /// Environment variables of the functions, which win over the template's.
     pub environment: HashMap<String, String>,
+    /// What to fill the embedded engine with before it serves.
+    pub sample: Option<Sample>,
     /// What time it is for the functions.
     pub clock: Clock,
     /// What time it is for tokens. They are as old as they are: this is the system's time even where the functions' is moved.
@@ -85,6 +88,7 @@ impl Default for Options {
             provider: None,
             demo: false,
             environment: HashMap::new(),
+            sample: None,
             clock: Clock::system(),
             token_clock: Clock::system(),
             http_client: None,

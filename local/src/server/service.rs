@@ -12,11 +12,13 @@ use super::{
     gateway::{self, Gateway},
     handlers::{endpoints, readers},
     options::Options,
+    sample::Filling,
     streams::pumps,
 };
 use crate::{
     engine::{self, Engine, Sweeps},
     identity::Authorizer,
+    sample::Unfinished,
     template::Template,
 };
 
@@ -38,6 +40,10 @@ impl Service {
         authorizer: Arc<Authorizer>,
         beside: Router,
     ) -> Result<Self> {
+        ensure!(
+            options.sample.is_none() || options.dynamodb.is_none(),
+            "sample data is for the embedded engine alone"
+        );
         let (engine, engine_url) = engine_of(options, Sweeps::Yes).await?;
         let on_this_machine = engine::is_loopback(&engine_url);
         ensure!(
@@ -59,8 +65,12 @@ impl Service {
         // In an account the deployed function reads the stream.
         if on_this_machine {
             let streams = engine::streams_client(&engine_url, &client);
-            let pumps =
+            let mut pumps =
                 pumps(&template, &readers, &client, &streams, engine.as_ref(), &options.clock).await?;
+            if let Some(sample) = options.sample {
+                let filling = Filling { template: &template, client: &client, readers: &readers, options };
+                filling.fill(sample, &mut pumps).await?;
+            }
             running.extend(pumps.into_iter().map(|pump| tokio::spawn(pump.run()).abort_handle()));
         }
         Ok(Self { engine_url, client, template, router, pumps: running, _engine: engine })
@@ -78,6 +88,7 @@ pub(crate) async fn engine_of(options: &Options, sweeps: Sweeps) -> Result<(Opti
     if let Some(url) = &options.dynamodb {
         return Ok((None, url.clone()));
     }
+    options.data.as_deref().map_or(Ok(()), Unfinished::refuse)?;
     let engine = Engine::start(options.data.as_deref(), sweeps).await?;
     let url = engine.url.clone();
     Ok((Some(engine), url))

@@ -343,10 +343,9 @@ mod commands {
     /// Runs a document's commands in one shell, against a server of its own.
     async fn run(path: &Path, blocks: Vec<(String, Option<String>)>) {
         let server = Server::start(Options { demo: true, ..Options::default() }).await.unwrap();
-        let mut script = "set -euo pipefail\n".to_owned();
-        for (commands, _) in &blocks {
-            script += &format!("{}\necho '{MARK}'\n", commands.replace("http://localhost:3000", &server.url));
-        }
+        let here = |commands: &str| commands.replace("http://localhost:3000", &server.url);
+        let marked = blocks.iter().map(|(commands, _)| format!("{}\necho '{MARK}'\n", here(commands)));
+        let script = format!("set -euo pipefail\n{}", marked.collect::<Vec<_>>().concat());
         let shell = || Command::new("bash").arg("-c").arg(script).output().unwrap();
         let output = tokio::task::spawn_blocking(shell).await.unwrap();
         let (printed, errors) =

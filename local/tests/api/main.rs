@@ -29,6 +29,7 @@ mod recount;
 mod repeated_login;
 mod rollup;
 mod rules;
+mod sample;
 mod sign_in;
 mod support;
 mod user;

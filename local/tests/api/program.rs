@@ -171,6 +171,9 @@ fn a_start_that_cannot_be_is_an_error_that_says_why() {
         failure(program().args(["--data", "x", "--dynamodb", "http://localhost:1"]))
             .contains("cannot be used with")
     );
+    let sample = ["--sample-data", "--dynamodb", "http://localhost:1"];
+    assert!(failure(program().args(sample)).contains("cannot be used with"));
+    assert!(failure(program().args(["--data", "x", "--sample-data", "recount"])).contains("is for a server"));
 }
 
 /// As one that was installed: its template is in it.

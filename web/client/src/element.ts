@@ -72,7 +72,9 @@ export class UserSessionsElement extends Base {
     this.#status.setAttribute("role", "status");
     this.#status.tabIndex = -1;
     // The browser gives the focus back, but not to what is gone.
-    this.#dialog.element.addEventListener("close", () => this.#asker?.isConnected === false && this.#focus(this.#place));
+    this.#dialog.element.addEventListener("close", () => {
+      if (this.#asker?.isConnected === false) this.#focus(this.#place);
+    });
     // What was set before this class was there hides the accessors.
     for (const name of ["sessions", "texts", "now"] as const) {
       const { value } = Object.getOwnPropertyDescriptor(this, name) ?? {};
@@ -162,7 +164,10 @@ export class UserSessionsElement extends Base {
   /** This browser's session has begun, been renewed, or ended, here or in another tab. */
   #follow(): void {
     const { state } = this.#sessions!.getSnapshot();
-    if (state !== "live") this.#listed = undefined;
+    if (state !== "live") {
+      this.#listed = undefined;
+      this.#notice = "";
+    }
     if (state === "over") {
       this.#drop();
       this.#dialog.close();

@@ -39,6 +39,6 @@ test("a session is called after what is known of its device", () => {
 
 test("one is not many", () => {
   const { askOthers, endedOthers } = english;
-  assert.deepEqual([askOthers(1), askOthers(2)], ["Sign out of 1 other session?", "Sign out of 2 other sessions?"]);
-  assert.deepEqual([endedOthers(1), endedOthers(2)], ["Signed out of 1 other session.", "Signed out of 2 other sessions."]);
+  assert.deepEqual([1, 2].map(askOthers), ["Sign out of 1 other session?", "Sign out of 2 other sessions?"]);
+  assert.deepEqual([1, 2].map(endedOthers), ["Signed out of 1 other session.", "Signed out of 2 other sessions."]);
 });

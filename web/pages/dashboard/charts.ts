@@ -204,6 +204,7 @@ function drawShares(plot: uPlot, shares: number[], before: (number | undefined)[
   shares.forEach((value, at) => {
     const x = plot.valToPos(at, "x", true);
     const past = before[at];
+    let top = plot.valToPos(value, "y", true);
     if (past !== undefined) {
       const y = plot.valToPos(past, "y", true);
       ctx.strokeStyle = colours.ink;
@@ -211,10 +212,11 @@ function drawShares(plot: uPlot, shares: number[], before: (number | undefined)[
       ctx.moveTo(x - place * 0.42, y);
       ctx.lineTo(x + place * 0.42, y);
       ctx.stroke();
+      // The share stands on its bar, but not on the mark.
+      if (y < top && y > top - 20 * scale) top = y;
     }
-    const above = plot.valToPos(Math.max(value, past ?? 0), "y", true) - 6 * scale;
     ctx.fillStyle = colours.muted;
-    ctx.fillText(`${Math.round(value)} %`, x, above);
+    ctx.fillText(`${Math.round(value)} %`, x, top - 6 * scale);
   });
   ctx.restore();
 }

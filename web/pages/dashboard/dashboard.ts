@@ -158,7 +158,9 @@ function showError(error: unknown) {
     const text = metricsPermission
       ? `Your token has no permission to read metrics. Ask for ${metricsPermission}.`
       : "Nobody may read metrics: this deployment names no permission for it.";
-    return say("message", "No permission", text, "Try again", refresh);
+    // A token gets the permission when it is given out.
+    const how = settings.isLocal ? " This server's own sign-in page gives it to whoever sets the tick for it." : "";
+    return say("message", "No permission", text + how, "Sign in again", leave);
   }
   const text =
     status === 429 || status === 503
@@ -237,13 +239,16 @@ function signedOut(
   button = "Sign in",
 ) {
   showName();
-  say("signed-out", title, text, button, async () => {
-    try {
-      await signIn.start(writeView(view));
-    } catch {
-      signedOut("Signing in did not work", "The identity provider could not be reached.", "Try again");
-    }
-  });
+  say("signed-out", title, text, button, leave);
+}
+
+/** Leaves for the identity provider, to come back to this view. */
+async function leave() {
+  try {
+    await signIn.start(writeView(view));
+  } catch {
+    signedOut("Signing in did not work", "The identity provider could not be reached.", "Try again");
+  }
 }
 
 /** Shows a message in the place of the figures. */

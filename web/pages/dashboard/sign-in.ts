@@ -17,7 +17,7 @@ export interface SignIn {
   who(): string | undefined;
   /** A token for the API; `null` if nobody is signed in any more. */
   getToken(options?: { fresh?: boolean }): Promise<string | null>;
-  /** Leaves for the provider. `query` is the page's own, to come back to. */
+  /** Forgets the tokens, and leaves for the provider. `query` is the page's own, to come back to. */
   start(query: string): Promise<void>;
   /** Ends a sign-in that the provider has answered with `callback`; gives the query that it began with. */
   finish(callback: string): Promise<string>;
@@ -99,7 +99,10 @@ export async function createSignIn(settings: Settings): Promise<SignIn> {
       }
       return user?.access_token ?? null;
     },
-    start: (query) => manager.signinRedirect({ state: query }),
+    async start(query) {
+      await forget();
+      await manager.signinRedirect({ state: query });
+    },
     async finish(callback) {
       try {
         user = await manager.signinRedirectCallback(callback);

@@ -43,7 +43,8 @@ struct Demo {
 pub(super) async fn router(options: &Options, place: Place, authorizer: Arc<Authorizer>) -> Result<Router> {
     let clock = DemoClock::beside(options.clock.clone());
     // In memory, wherever the server has its data.
-    let options = Options { clock: clock.as_clock(), data: None, dynamodb: None, ..options.clone() };
+    let options =
+        Options { clock: clock.as_clock(), data: None, dynamodb: None, sample: None, ..options.clone() };
     let template = options.read_template(Some(&place))?;
     let service = Service::start(&options, template.clone(), Arc::clone(&authorizer), Router::new()).await?;
     let service = RwLock::new(Arc::new(service));

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 /// The event as Lambda makes it for a mapping with a tumbling window, read as the function reads it. The function's clock
 /// is `ahead` of the engine's.
-pub(super) fn of(
+pub(crate) fn of(
     stream_arn: &str,
     shard: &str,
     records: &[Record],

@@ -1,6 +1,6 @@
 //! Streams: each one that the template maps to a function is fed to it.
 
-mod event;
+pub(super) mod event;
 mod pump;
 mod shards;
 
@@ -38,6 +38,7 @@ pub(crate) async fn pumps(
             handler: Arc::clone(handler),
             clock: clock.clone(),
             applied: engine.map(|engine| engine.applied.clone()),
+            positions: HashMap::new(),
         });
     }
     Ok(pumps)

@@ -35,11 +35,13 @@ pub(crate) struct Pump {
     pub(super) clock: Clock,
     /// Where the embedded engine is told what it may trim.
     pub(super) applied: Option<Applied>,
+    /// How far each shard has been read.
+    pub(super) positions: HashMap<String, Position>,
 }
 
 /// How far a shard has been read.
 #[derive(Default)]
-struct Position {
+pub(super) struct Position {
     /// Where the next batch begins; asked for anew when the stream no longer knows it.
     iterator: Option<String>,
     /// The last record that was applied.
@@ -54,12 +56,11 @@ struct Position {
 
 impl Pump {
     /// Runs for as long as the server does.
-    pub(crate) async fn run(self) {
-        let mut positions = HashMap::new();
+    pub(crate) async fn run(mut self) {
         loop {
-            let pause = match self.pass(&mut positions).await {
-                Ok(true) => Duration::ZERO,
-                Ok(false) => IDLE,
+            let pause = match self.pass().await {
+                Ok(0) => IDLE,
+                Ok(_) => Duration::ZERO,
                 Err(cause) => {
                     tracing::warn!(cause = format!("{cause:#}"), "the stream will be looked at again");
                     AGAIN
@@ -69,26 +70,33 @@ impl Pump {
         }
     }
 
-    /// Applies what is in the stream now, and ends.
-    pub(crate) async fn drain(self) -> Result<()> {
-        let mut positions = HashMap::new();
+    /// Applies what is in the stream now, and ends. `progress` is told of each pass's records.
+    pub(crate) async fn drain(&mut self, progress: impl Fn(u64)) -> Result<()> {
         // Once more after an empty pass: a shard whose parent ended in it has its turn then.
         let mut empty_passes = 0;
         while empty_passes < 2 {
-            let any = self.pass(&mut positions).await?;
-            let failed = positions.values().any(|position| position.resume.is_some());
+            let records = self.pass().await?;
+            progress(records as u64);
+            let failed = self.positions.values().any(|position| position.resume.is_some());
             ensure!(!failed, "the stream of {} cannot be applied to the metrics", self.table);
-            empty_passes = if any { 0 } else { empty_passes + 1 };
+            empty_passes = if records > 0 { 0 } else { empty_passes + 1 };
         }
         Ok(())
     }
 
-    /// One batch of each shard; whether there was any. A shard that fails is tried again later and holds up nobody but
+    /// One batch of each shard; how many records there were. A shard that fails is tried again later and holds up nobody but
     /// its children.
-    async fn pass(&self, positions: &mut HashMap<String, Position>) -> Result<bool> {
+    async fn pass(&mut self) -> Result<usize> {
+        let mut positions = std::mem::take(&mut self.positions);
+        let outcome = self.pass_from(&mut positions).await;
+        self.positions = positions;
+        outcome
+    }
+
+    async fn pass_from(&self, positions: &mut HashMap<String, Position>) -> Result<usize> {
         let shards = shards::list(&self.client, &self.stream_arn).await?;
         positions.retain(|known, _| shards.iter().any(|shard| shard.shard_id() == Some(known)));
-        let mut any = false;
+        let mut count = 0;
         for shard in &shards {
             let Some(id) = shard.shard_id() else { continue };
             if shards::is_after(shard, &shards, |parent| {
@@ -102,18 +110,18 @@ impl Pump {
             }
             position.resume = None;
             match self.batch(id, position).await {
-                Ok(had_records) => any |= had_records,
+                Ok(records) => count += records,
                 Err(cause) => {
                     tracing::warn!(shard = id, cause = format!("{cause:#}"), "the shard will be read again");
                     position.resume = Some(Instant::now() + AGAIN);
                 }
             }
         }
-        Ok(any)
+        Ok(count)
     }
 
-    /// Applies the next batch of a shard; whether it had records.
-    async fn batch(&self, shard: &str, position: &mut Position) -> Result<bool> {
+    /// Applies the next batch of a shard; how many records it had.
+    async fn batch(&self, shard: &str, position: &mut Position) -> Result<usize> {
         let iterator = match position.iterator.take() {
             Some(iterator) => iterator,
             None => self.iterator(shard, position).await?,
@@ -138,7 +146,7 @@ impl Pump {
         }
         position.done = output.next_shard_iterator.is_none();
         position.iterator = output.next_shard_iterator;
-        Ok(!records.is_empty())
+        Ok(records.len())
     }
 
     async fn iterator(&self, shard: &str, position: &mut Position) -> Result<String> {
@@ -239,6 +247,7 @@ mod tests {
             handler,
             clock: Clock::system(),
             applied: None,
+            positions: HashMap::new(),
         };
         let run = tokio::spawn(pump.run());
         let started = Instant::now();

@@ -55,7 +55,11 @@ li button, [part~=confirm], [part=failure] { color: var(--user-sessions-bad, lig
 li button { margin-inline-end: -8px; padding: 4px 8px; border-color: transparent }
 li button:hover, [part~=confirm] { border-color: currentcolor }
 [aria-disabled=true] { opacity: .6; cursor: progress }
-:focus-visible { outline: 2px solid var(--user-sessions-accent, light-dark(#0f6b63, #2dd4bf)); outline-offset: 2px }
+[tabindex] { outline: 0 }
+button:focus-visible {
+  outline: 2px solid var(--user-sessions-accent, light-dark(#0f6b63, #2dd4bf));
+  outline-offset: 2px;
+}
 dialog { box-sizing: border-box; width: 26em; padding: 24px; border: 0; border-radius: 12px }
 ::backdrop { background: rgb(0 0 0 / .5) }
 [part=question], [part~=confirm] { font-weight: 600 }

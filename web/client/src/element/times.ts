@@ -30,7 +30,7 @@ export function timesIn(element: Element, now: number): Times {
   };
 }
 
-/** The nearest `lang`, out of whatever shadow the element is in; English, as the built-in texts, where there is none. */
+/** The nearest `lang`, out of whatever shadow the element is in; English, as the texts that are built in, without one. */
 function languageOf(element: Element): string {
   const found = element.closest<HTMLElement>("[lang]");
   if (found) {
