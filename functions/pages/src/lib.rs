@@ -53,6 +53,7 @@ impl FromSettings for Pages {
 }
 
 /// Answers by route: the path before it is the stage's or the domain's.
+#[expect(clippy::unused_async, reason = "handlers are")]
 pub async fn handle(pages: Arc<Pages>, request: Request) -> Result<Response<Body>, ApiError> {
     let headers = request.headers();
     let file = |name: &str, policy: &str| pages.files.answer(name, headers, policy).unwrap_or_else(not_found);

@@ -50,11 +50,11 @@ impl Server {
         let authorizer = Arc::new(authorizer);
         let front = if options.demo { demo::page() } else { to_the_dashboard() };
         let beside = provider.merge(front);
-        let service = Service::start(&options, template, Arc::clone(&authorizer), beside).await?;
+        let service = Box::pin(Service::start(&options, template, Arc::clone(&authorizer), beside)).await?;
         let mut router = service.router.clone();
         if options.demo {
             let place = Place { api: format!("{url}/demo"), provider: url.clone() };
-            router = router.nest_service("/demo", demo::router(&options, place, authorizer).await?);
+            router = router.nest_service("/demo", Box::pin(demo::router(&options, place, authorizer)).await?);
         }
         let serve = |listener| tokio::spawn(serve(listener, router.clone())).abort_handle();
         let listening = listeners.into_iter().map(serve).collect();

@@ -69,7 +69,7 @@ impl Service {
                 pumps(&template, &readers, &client, &streams, engine.as_ref(), &options.clock).await?;
             if let Some(sample) = options.sample {
                 let filling = Filling { template: &template, client: &client, readers: &readers, options };
-                filling.fill(sample, &mut pumps).await?;
+                Box::pin(filling.fill(sample, &mut pumps)).await?;
             }
             running.extend(pumps.into_iter().map(|pump| tokio::spawn(pump.run()).abort_handle()));
         }

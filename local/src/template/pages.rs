@@ -32,6 +32,7 @@ struct PageApi {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names are CloudFormation's")]
 struct Integration {
     api_id: String,
     integration_type: String,
@@ -49,6 +50,7 @@ struct PageRoute {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names are CloudFormation's")]
 struct Stage {
     api_id: String,
     stage_name: String,

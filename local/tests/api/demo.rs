@@ -205,7 +205,8 @@ async fn its_page_is_the_first() {
     let policy = response.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("connect-src 'self';") && !policy.contains("unsafe"), "{policy}");
     let text = response.text().await.unwrap();
-    let script = text.split('"').find(|part| part.ends_with(".js")).unwrap();
+    let script =
+        text.split('"').find(|part| part.starts_with("demo-assets/") && part.contains(".js")).unwrap();
     let script = http().get(format!("{}/{script}", demo.server.url)).send().await.unwrap();
     assert_eq!(script.headers()["content-type"], "text/javascript; charset=utf-8");
 }

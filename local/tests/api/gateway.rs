@@ -316,11 +316,7 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
             "PagesApi may not invoke PagesFunction",
         ),
         ("ProtocolType: HTTP", "ProtocolType: WEBSOCKET", "an API of type WEBSOCKET is not understood here"),
-        (
-            "FunctionName: !Ref Rollup",
-            "FunctionName: !Ref Login",
-            "Login reads a stream and can have no route",
-        ),
+        ("FunctionName: !Ref Rollup", "FunctionName: !Ref Login", "function Rollup is fed no stream"),
         ("Condition: UsesCognito", "Condition: Never", "there is no condition Never"),
         ("Outputs:", "Mappings:", "unknown field `Mappings`"),
         ("Resources:", "Resources: [", "not YAML"),

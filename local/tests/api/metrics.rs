@@ -54,6 +54,38 @@ fn at(world: &World, time: &str) {
     world.clock.set(format!("2100-03-{time}Z").parse().unwrap());
 }
 
+async fn sessions_of_march(world: &World, alice: &User<'_>, bob: &User<'_>) {
+    // Half an hour, engaged, ended.
+    at(world, "01T10:00:00");
+    let one = alice.login().await;
+    at(world, "01T10:05:00");
+    alice.heartbeat(&one).await.ok();
+    alice.engage(&one, true).await.ok();
+    at(world, "01T10:30:00");
+    alice.end(&one).await.ok();
+    // Ten minutes, engaged and un-engaged again, silently expired.
+    let two = bob.login().await;
+    bob.engage(&two, true).await.ok();
+    at(world, "01T10:40:00");
+    bob.heartbeat(&two).await.ok();
+    bob.engage(&two, false).await.ok();
+    // Twenty minutes across midnight, then renewed into six minutes of the next day.
+    at(world, "02T23:50:00");
+    let three = alice.login().await;
+    at(world, "03T00:10:00");
+    alice.heartbeat(&three).await.ok();
+    at(world, "03T05:00:00");
+    let four = alice.renewal(&three).await;
+    at(world, "03T05:06:00");
+    alice.heartbeat(&four).await.ok();
+    // No time at all, engaged, ended; and a heartbeat on an unknown id, which starts a session of no time too.
+    at(world, "31T12:00:00");
+    let five = bob.login().await;
+    bob.engage(&five, true).await.ok();
+    bob.end(&five).await.ok();
+    bob.renewal(&crate::support::unknown_id()).await;
+}
+
 #[tokio::test]
 async fn a_month_of_sessions_has_the_figures_that_were_worked_out_by_hand() {
     if lacks(&[Need::MovedClock, Need::Pump]) {
@@ -61,35 +93,7 @@ async fn a_month_of_sessions_has_the_figures_that_were_worked_out_by_hand() {
     }
     let world = World::new().await;
     let (alice, bob, reader) = (world.user("alice").await, world.user("bob").await, reader(&world).await);
-    // Half an hour, engaged, ended.
-    at(&world, "01T10:00:00");
-    let one = alice.login().await;
-    at(&world, "01T10:05:00");
-    alice.heartbeat(&one).await.ok();
-    alice.engage(&one, true).await.ok();
-    at(&world, "01T10:30:00");
-    alice.end(&one).await.ok();
-    // Ten minutes, engaged and un-engaged again, silently expired.
-    let two = bob.login().await;
-    bob.engage(&two, true).await.ok();
-    at(&world, "01T10:40:00");
-    bob.heartbeat(&two).await.ok();
-    bob.engage(&two, false).await.ok();
-    // Twenty minutes across midnight, then renewed into six minutes of the next day.
-    at(&world, "02T23:50:00");
-    let three = alice.login().await;
-    at(&world, "03T00:10:00");
-    alice.heartbeat(&three).await.ok();
-    at(&world, "03T05:00:00");
-    let four = alice.renewal(&three).await;
-    at(&world, "03T05:06:00");
-    alice.heartbeat(&four).await.ok();
-    // No time at all, engaged, ended; and a heartbeat on an unknown id, which starts a session of no time too.
-    at(&world, "31T12:00:00");
-    let five = bob.login().await;
-    bob.engage(&five, true).await.ok();
-    bob.end(&five).await.ok();
-    bob.renewal(&crate::support::unknown_id()).await;
+    sessions_of_march(&world, &alice, &bob).await;
 
     let march = "startDate=2100-03-01&endDate=2100-03-31";
     settle(&reader, march, "totalSessions", json!(6)).await;

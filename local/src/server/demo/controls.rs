@@ -50,12 +50,13 @@ struct Advance {
 async fn advance(State(demo): State<Arc<Demo>>, body: Result<Json<Advance>, JsonRejection>) -> Response {
     let seconds = body.ok().map(|Json(body)| body.advance_seconds);
     let seconds = seconds.filter(|seconds| (0..=MOST_SECONDS).contains(seconds));
-    match seconds.is_some_and(|seconds| demo.clock.advance(TimeDelta::seconds(seconds))) {
-        true => clock(State(demo)).await,
-        false => message(
+    if seconds.is_some_and(|seconds| demo.clock.advance(TimeDelta::seconds(seconds))) {
+        clock(State(demo)).await
+    } else {
+        message(
             StatusCode::BAD_REQUEST,
             "advanceSeconds must be a number from 0 to 34560000, a century in all",
-        ),
+        )
     }
 }
 
