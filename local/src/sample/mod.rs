@@ -1,6 +1,6 @@
 //! A year of plausible sessions, for those who want to see metrics before they have users.
 //!
-//! [`sessions`] makes them up, and is pure: the same plan gives the same sessions. The [`Writer`] hands them to the real
+//! [`sessions`] makes them up, and is pure: the same plan gives the same sessions. The `Writer` hands them to the real
 //! rollup: those that a deployment would still have go into the sessions table, and so through its stream; the older ones
 //! as records of a stream that is long gone.
 
