@@ -283,7 +283,8 @@ describe("page of the demo", () => {
     for (let loads = 0; loads < 3; loads++) {
       await page.reload();
       await page.waitForSelector("#username", { visible: true });
-      tries.push(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime));
+      const painted = () => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+      tries.push(await until(painted, "it is painted"));
     }
     const sizes = await page.evaluate(() =>
       [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]

@@ -52,10 +52,16 @@ describe("demo", () => {
     assert.ok(left > 3_580 && left <= 3_600, `${left} seconds until it expires`);
     const name = await page.$eval("#ring", (ring) => ring.getAttribute("aria-label"));
     assert.match(name, /^(59|60) minutes until it expires$/);
-    await shows(page, LIST, /^Chrome on Linux\s+this browser\s+Started \d\d:\d\d · active now\s+Sign out/);
+    await shows(page, LIST, /^Chrome on Linux\s*this browser\s+Started \d\d:\d\d · active now\s+Sign out/);
     assert.match(await text(page, LIST), /You are signed in nowhere else\.$/);
 
-    const shown = await page.evaluate(() => document.documentElement.getHTML() + JSON.stringify(localStorage));
+    const shown = await page.evaluate(() =>
+      [
+        document.documentElement.outerHTML,
+        document.querySelector("user-sessions").shadowRoot.innerHTML,
+        JSON.stringify(localStorage),
+      ].join(),
+    );
     assert.doesNotMatch(shown, /eyJ/, "a token is on the page, or stored");
     await click(page, "#engage");
     await shows(page, "#facts", /Engaged\s+yes/);
