@@ -177,12 +177,9 @@ function showReport(report: Report) {
   const { totals, range, rows } = report;
   if (rows.every(({ figures }) => figures.sessions === 0) && totals.totalSessions === 0) {
     const isOver = range.endDate < report.today;
-    const text = isOver
-      ? `Nobody started one: ${words.longRange(range)}. Choose another range.`
-      : settings.isLocal
-        ? "No sessions yet: open the demo, or start the server with --sample-data."
-        : "No sessions yet: they appear here seconds after the first login.";
-    return say("message", isOver ? "No sessions in this range" : "No sessions yet", text, "Look again", refresh);
+    if (!isOver) return say("message", "No sessions yet", howToBegin(), "Look again", refresh);
+    const text = `Nobody started one: ${words.longRange(range)}. Choose another range.`;
+    return say("message", "No sessions in this range", text, "Look again", refresh);
   }
   showState("ready");
   showFigures(byId("figures"), report);
@@ -196,6 +193,14 @@ function showReport(report: Report) {
   }
   byId("as-of").textContent = asOf(report);
   byId("status").textContent = `${words.longRange(range)}: ${words.plural(totals.totalSessions, "session")}.`;
+}
+
+/** Where the first sessions come from. The local server's demo has tables of its own, and so a dashboard. */
+function howToBegin(): (Node | string)[] {
+  const demo = element("a", { href: "/" }, "demo");
+  if (settings.isDemo) return ["Sign in to the ", demo, ": they appear here within seconds."];
+  if (!settings.isLocal) return ["They appear here within a minute of the first login."];
+  return ["Start the server with --sample-data, or open the ", demo, ", which has a dashboard of its own."];
 }
 
 function showTable(place: HTMLElement, name: string, { columns, rows }: { columns: string[]; rows: string[][] }) {
@@ -255,19 +260,19 @@ async function leave() {
 function say(
   state: "message" | "signed-out" | "error",
   title: string,
-  text: string,
+  text: string | (Node | string)[],
   button?: string,
   act?: () => unknown,
 ) {
   const isAbout = document.activeElement === byId("message-button");
   byId("message-title").textContent = title;
-  byId("message-text").textContent = text;
+  byId("message-text").replaceChildren(...[text].flat());
   const element = byId<HTMLButtonElement>("message-button");
   element.hidden = button === undefined;
   element.textContent = button ?? "";
   element.onclick = () => act?.();
   showState(state === "error" ? "signed-out" : state);
-  byId("status").textContent = `${title}. ${text}`;
+  byId("status").textContent = `${title}. ${byId("message-text").textContent}`;
   if (isAbout) byId("message").focus();
 }
 

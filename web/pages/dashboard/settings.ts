@@ -18,15 +18,19 @@ export interface Settings {
   clockAheadMs: number;
   /** The page is of the local server, which serves the API too, and has a demo whose clock is moved on by hand. */
   isLocal: boolean;
+  /** The page is of that demo. */
+  isDemo: boolean;
 }
 
-type Served = Omit<Settings, "clockAheadMs" | "isLocal"> & { now: string };
+type Served = Omit<Settings, "clockAheadMs" | "isLocal" | "isDemo"> & { now: string };
 
 /** The settings as the server has them now. */
 export async function readSettings(): Promise<Settings> {
   const response = await fetch("settings.json", { cache: "no-store" });
   if (!response.ok) throw new Error(`settings.json: ${response.status}`);
   const { now, ...settings } = (await response.json()) as Served;
-  const isLocal = new URL(settings.apiUrl).origin === location.origin;
-  return { ...settings, clockAheadMs: Date.parse(now) - Date.now(), isLocal };
+  const { origin, pathname } = new URL(settings.apiUrl);
+  const isLocal = origin === location.origin;
+  const isDemo = isLocal && pathname === "/demo";
+  return { ...settings, clockAheadMs: Date.parse(now) - Date.now(), isLocal, isDemo };
 }

@@ -1,10 +1,10 @@
 /** The demo: one user's session, live, and what happens to it. */
 
+import "../../client/src/element.js";
 import { createCalls, LOSE_ANSWER } from "./calls.js";
 import { addToChain, forgetChain, showChain } from "./chain.js";
 import { allow, find, make, makeId, onUse, setText } from "./dom.js";
 import { createFigures } from "./figures.js";
-import { showOthers } from "./others.js";
 import { createPerson, isName } from "./person.js";
 import { showRing } from "./ring.js";
 import { showSaid } from "./said.js";
@@ -29,6 +29,8 @@ const said = showSaid(calls, clock.shift);
 const tabs = new BroadcastChannel("user-sessions demo");
 
 const { sessions } = visit;
+const list = find<HTMLElementTagNameMap["user-sessions"]>("user-sessions");
+list.now = clock.now;
 
 // What is shown.
 
@@ -50,19 +52,10 @@ function show(): void {
   showClock(now);
   showChain(visit.chain);
   showSession();
-  const own = standing.state === "live" ? standing.session : null;
-  showOthers(own, visit.others, now, endOther);
-  const { length } = visit.others;
-  setText(
-    find("#sessions-note"),
-    !name ? "Sign in to see them, on all your devices." : own || length ? "" : "None is live.",
-  );
-  allow(
-    find("#end-others"),
-    !name ? "Sign in first." : length ? "" : "There is no other session.",
-    find("#end-others-why"),
-  );
-  allow(find("#second"), name ? "" : "Sign in first.");
+  // What one user has is not shown to the next.
+  list.sessions = name && !isWaiting ? sessions : null;
+  list.hidden = !name;
+  allow(find("#second"), name ? "" : "Sign in to see them, on all your devices.", find("#sessions-note"));
   trials.show();
   tick();
 }
@@ -143,7 +136,13 @@ function showFacts(facts: Record<string, string>): void {
 async function done(isClockMoved = false): Promise<void> {
   tabs.postMessage({ isClockMoved });
   figures.follow();
+  await refresh();
+}
+
+/** The client tells the list of this browser's session alone: not of others, nor that the clock has moved. */
+async function refresh(): Promise<void> {
   await visit.refresh();
+  void list.reload();
 }
 
 /** Runs what a button asks for; what fails is said. */
@@ -160,14 +159,7 @@ async function attempt(task: () => Promise<unknown>): Promise<void> {
 /** Looks what became of the sessions, where somebody sees it. */
 async function look(): Promise<void> {
   if (document.hidden || !person.name || trials.isRunning) return;
-  await visit.refresh().catch(() => undefined);
-}
-
-function endOther(id: string): void {
-  void attempt(async () => {
-    await sessions.end(id);
-    await done();
-  });
+  await refresh().catch(() => undefined);
 }
 
 async function login(): Promise<void> {
@@ -251,12 +243,7 @@ onUse(find("#end"), () =>
     await done();
   }),
 );
-onUse(find("#end-others"), () =>
-  attempt(async () => {
-    await sessions.endOthers();
-    await done();
-  }),
-);
+list.addEventListener("ended", () => void attempt(done));
 onUse(find("#second"), () =>
   attempt(async () => {
     await visit.openAnother();
@@ -290,7 +277,7 @@ calls.onCall(({ status, headers }) => {
 
 tabs.onmessage = async ({ data }: MessageEvent<{ isClockMoved?: boolean }>) => {
   if (data.isClockMoved) await clock.read().catch(() => undefined);
-  if (person.name) await visit.refresh().catch(() => undefined);
+  if (person.name) await refresh().catch(() => undefined);
   figures.follow();
 };
 

@@ -40,9 +40,13 @@ export function setText(element: Element, text: string): void {
 export function allow(button: HTMLElement, reason: string, why?: HTMLElement): void {
   if (reason) button.setAttribute("aria-disabled", "true");
   else button.removeAttribute("aria-disabled");
-  if (!why) return;
-  setText(why, reason);
-  why.hidden = !reason;
+  if (why) say(why, reason);
+}
+
+/** Says that, in a place that is there only then. */
+export function say(place: HTMLElement, text: string): void {
+  setText(place, text);
+  place.hidden = !text;
 }
 
 /** Runs `task` on clicks that are allowed, one at a time. */

@@ -2,7 +2,7 @@
 
 import { addToChain } from "./chain.js";
 import type { Calls } from "./calls.js";
-import { allow, find, onUse, setText, setTextWithIds, short } from "./dom.js";
+import { allow, find, onUse, say, setText, setTextWithIds, short } from "./dom.js";
 import type { Person } from "./person.js";
 import { type Clock, wakeAll } from "./server.js";
 import { words } from "./times.js";
@@ -123,17 +123,16 @@ export function createTrials(
   function show(): void {
     const { state } = visit.standing;
     const common = !person.name
-      ? "Sign in first."
+      ? "Sign in to try it."
       : state === "none" || state === "over"
         ? "No session: sign in again."
         : "";
+    const busy = isRunning ? "One at a time." : "";
+    if (!busy) say(find("#try-why"), common);
     for (const [name, { reason }] of Object.entries(trials)) {
-      const busy = isRunning ? "One at a time." : "";
-      allow(
-        find(`#${name} button`),
-        busy || common || (reason?.() ?? ""),
-        isRunning ? undefined : find(`#${name} .why`),
-      );
+      const own = common ? "" : (reason?.() ?? "");
+      allow(find(`#${name} button`), busy || common || own);
+      if (!busy) say(find(`#${name}-why`), own);
     }
     setText(find("#hour .what"), `The demo’s clock moves on ${words(clock.timeoutMs + 60_000)}.`);
   }

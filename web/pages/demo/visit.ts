@@ -20,7 +20,7 @@ export interface LastAnswer {
 }
 
 /** A session as the list has it, or by itself. */
-export type AnySession = Session | SessionDetail;
+type AnySession = Session | SessionDetail;
 
 /** What there is to show. */
 export type Standing =
@@ -35,8 +35,6 @@ const OVER: Standing = { state: "over", session: null };
 export interface Visit {
   readonly sessions: Sessions;
   readonly standing: Standing;
-  /** The user's other live sessions. */
-  readonly others: Session[];
   readonly chain: string[];
   readonly lastAnswer: LastAnswer | null;
   /** Reads what the server says; `onChange` hears of it. */
@@ -57,7 +55,6 @@ const BEGUN_MS = 3_000;
 
 export function createVisit(calls: Calls, person: Person, clock: Clock, onChange: () => void): Visit {
   let standing = NONE;
-  let others: Session[] = [];
   let lastAnswer: LastAnswer | null = null;
   let reads = 0;
   /** A heartbeat was asked for that has not been sent. */
@@ -103,7 +100,6 @@ export function createVisit(calls: Calls, person: Person, clock: Clock, onChange
     if (own && id) next = { state: "live", session: own };
     else next = await withoutLive(id ?? chainOf(user).at(-1) ?? null, id);
     if (turn !== reads || user !== person.name) return;
-    others = live.filter((session) => session !== own);
     standing = next;
     const head = standing.session?.sessionId;
     if (id && head) {
@@ -162,9 +158,6 @@ export function createVisit(calls: Calls, person: Person, clock: Clock, onChange
     get standing() {
       return standing;
     },
-    get others() {
-      return others;
-    },
     get chain() {
       return person.name && standing.state !== "none" ? chainOf(person.name) : [];
     },
@@ -183,7 +176,6 @@ export function createVisit(calls: Calls, person: Person, clock: Clock, onChange
     forget() {
       reads++;
       standing = NONE;
-      others = [];
       lastAnswer = null;
     },
   };
