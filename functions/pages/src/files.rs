@@ -50,7 +50,10 @@ impl Files {
     pub fn answer(&self, name: &str, headers: &HeaderMap, policy: &str) -> Option<Response<Body>> {
         let file = self.0.get(name)?;
         let mut response = Response::new(Body::Empty);
-        let is_known = texts(headers, &IF_NONE_MATCH).any(|tag| tag.trim() == file.tag);
+        // Weakly: a proxy that unpacked it may have made the tag a strong one.
+        let opaque = file.tag.trim_start_matches("W/");
+        let is_known = texts(headers, &IF_NONE_MATCH)
+            .any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == opaque);
         if is_known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         } else if texts(headers, &ACCEPT_ENCODING).any(is_gzip) {
@@ -68,16 +71,25 @@ impl Files {
             (ETAG, &file.tag),
             (VARY, "accept-encoding"),
             (CONTENT_SECURITY_POLICY, policy),
-            (REFERRER_POLICY, "no-referrer"),
-            (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
-            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (X_FRAME_OPTIONS, "DENY"),
         ] {
             if let Ok(value) = HeaderValue::from_str(value) {
                 response.headers_mut().insert(header, value);
             }
         }
+        guard(&mut response);
         Some(response)
+    }
+}
+
+/// What a browser is to keep to with any answer, a file or not.
+pub fn guard(response: &mut Response<Body>) {
+    for (header, value) in [
+        (REFERRER_POLICY, "no-referrer"),
+        (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_FRAME_OPTIONS, "DENY"),
+    ] {
+        response.headers_mut().insert(header, HeaderValue::from_static(value));
     }
 }
 
@@ -174,6 +186,9 @@ mod tests {
         assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
         assert!(known.body().is_empty());
         assert_eq!(known.headers()[CONTENT_SECURITY_POLICY], "default-src 'none'");
+        for known in ["*", tag.trim_start_matches("W/")] {
+            assert_eq!(answer(&[(IF_NONE_MATCH, known)]).status(), StatusCode::NOT_MODIFIED, "{known}");
+        }
         assert_eq!(answer(&[(IF_NONE_MATCH, "\"other\"")]).status(), StatusCode::OK);
     }
 }

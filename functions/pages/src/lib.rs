@@ -57,7 +57,7 @@ impl FromSettings for Pages {
 pub async fn handle(pages: Arc<Pages>, request: Request) -> Result<Response<Body>, ApiError> {
     let headers = request.headers();
     let file = |name: &str, policy: &str| pages.files.answer(name, headers, policy).unwrap_or_else(not_found);
-    Ok(match route(&request).as_str() {
+    let mut response = match route(&request).as_str() {
         "GET /dashboard" => file("dashboard.html", &pages.policy),
         "GET /docs" => file("docs.html", NO_SCRIPT),
         "GET /openapi.json" => file("openapi.json", NO_SCRIPT),
@@ -68,7 +68,9 @@ pub async fn handle(pages: Arc<Pages>, request: Request) -> Result<Response<Body
             file(&format!("assets/{name}"), NO_SCRIPT)
         }
         _ => not_found(),
-    })
+    };
+    files::guard(&mut response);
+    Ok(response)
 }
 
 fn route(request: &Request) -> String {

@@ -81,7 +81,8 @@ fn origin(url: &str) -> Option<String> {
     // A semicolon or comma would end the policy's list.
     let is_host =
         authority.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
-    (["http", "https"].contains(&scheme) && is_host).then(|| format!("{scheme}://{authority}"))
+    let has_a_port = authority.as_str() == authority.host() || authority.port_u16().is_some();
+    (["http", "https"].contains(&scheme) && is_host && has_a_port).then(|| format!("{scheme}://{authority}"))
 }
 
 #[cfg(test)]
@@ -122,6 +123,7 @@ mod tests {
             "example.com",
             "data:",
             "https://u@a",
+            "https://a:99999",
         ] {
             let error = read(&[
                 ("PAGES_API_URL", "https://a"),

@@ -107,6 +107,7 @@ async fn with(parameters: &[(&str, &str)], options: Options) -> Server {
 async fn settings(url: &str) -> Value {
     let response = get(url, "/settings.json", &[]).await;
     assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     let mut settings: Value = response.json().await.unwrap();
     let now = settings.as_object_mut().unwrap().remove("now").unwrap();
     assert!(now.as_str().unwrap().ends_with('Z'));

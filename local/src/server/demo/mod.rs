@@ -12,7 +12,8 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::Request,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
 };
 use futures_util::stream;
 use tokio::sync::RwLock;
@@ -51,7 +52,8 @@ pub(super) async fn router(options: &Options, place: Place, authorizer: Arc<Auth
     let demo = Arc::new(Demo { options, template, authorizer, clock, service });
     let api = Arc::clone(&demo);
     let api = move |request: Request| async move { api.answer(request).await };
-    Ok(of_this_machine(controls::router(demo)).fallback(api))
+    let page = get(async || Redirect::temporary("/"));
+    Ok(of_this_machine(controls::router(demo).route("/", page)).fallback(api))
 }
 
 impl Demo {
