@@ -20,7 +20,10 @@ export function showSaid({ onCall }: Calls, shift: (at: number) => number): Said
   /** What each read was last answered. */
   const known = new Map<string, string>();
   let wasAnswered = true;
+  let cleared = 0;
   onCall((call) => {
+    // It was under way when all was forgotten.
+    if (call.at <= cleared) return;
     const isGone = !call.status && !wasAnswered;
     wasAnswered = call.status > 0;
     // Of a server that does not answer, once is enough.
@@ -38,6 +41,7 @@ export function showSaid({ onCall }: Calls, shift: (at: number) => number): Said
   });
   return {
     clear() {
+      cleared = Date.now();
       list.replaceChildren();
       known.clear();
       empty.hidden = false;

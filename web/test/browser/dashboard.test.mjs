@@ -406,8 +406,39 @@ describe("dashboard", { concurrency: 3 }, () => {
     await reached(page, "message");
     assert.equal(
       await message(page),
-      "No sessions yet: No sessions yet: open the demo, or start the server with --sample-data.",
+      "No sessions yet: Start the server with --sample-data, or open the demo, which has a dashboard of its own.",
     );
+    assert.equal(await page.$eval("#message-text a", ({ href }) => href), `${server.url}/`);
+    // The demo's own, as if it had none either.
+    const settings = await (await fetch(`${server.url}/settings.json`)).json();
+    page.answers = async ({ pathname, search }, request) => {
+      if (pathname === "/settings.json") return { body: { ...settings, apiUrl: demo } };
+      if (!pathname.startsWith("/demo/metrics/")) return undefined;
+      const { authorization } = request.headers();
+      const answer = await fetch(server.url + pathname.slice(5) + search, { headers: { authorization } });
+      return { body: await answer.text() };
+    };
+    await page.reload();
+    await until(async () => /within seconds/.test(await message(page)), "it is the demo's");
+    assert.equal(await message(page), "No sessions yet: Sign in to the demo: they appear here within seconds.");
+    // A deployment has no demo. Its API is another origin, which the local server's policy lets no page ask.
+    const api = "https://api.example";
+    await page.setBypassCSP(true);
+    page.answers = async ({ origin, pathname, search }, request) => {
+      if (pathname === "/settings.json") return { body: { ...settings, apiUrl: api } };
+      if (origin !== api) return undefined;
+      const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "authorization" };
+      if (request.method() === "OPTIONS") return request.respond({ status: 200, headers });
+      const { authorization } = request.headers();
+      const answer = await fetch(server.url + pathname + search, { headers: { authorization } });
+      return request.respond({ status: answer.status, headers, body: await answer.text() });
+    };
+    await page.reload();
+    await until(async () => /first login/.test(await message(page)), "it is a deployment's");
+    assert.equal(await message(page), "No sessions yet: They appear here within a minute of the first login.");
+    const asked = page.wrong.splice(0).map((url) => new URL(url).origin);
+    assert.deepEqual([...new Set(asked)], [api]);
+    page.answers = undefined;
     await page.goto(`${demo}/dashboard?from=2020-01-01&to=2020-01-31`);
     await reached(page, "message");
     assert.match(await message(page), /^No sessions in this range: .*1 – 31 Jan 2020/);

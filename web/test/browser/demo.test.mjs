@@ -52,10 +52,16 @@ describe("demo", () => {
     assert.ok(left > 3_580 && left <= 3_600, `${left} seconds until it expires`);
     const name = await page.$eval("#ring", (ring) => ring.getAttribute("aria-label"));
     assert.match(name, /^(59|60) minutes until it expires$/);
-    await shows(page, LIST, /^Chrome on Linux\s+this browser\s+Started \d\d:\d\d · active now\s+Sign out/);
+    await shows(page, LIST, /^Chrome on Linux\s*this browser\s+Started \d\d:\d\d · active now\s+Sign out/);
     assert.match(await text(page, LIST), /You are signed in nowhere else\.$/);
 
-    const shown = await page.evaluate(() => document.documentElement.getHTML() + JSON.stringify(localStorage));
+    const shown = await page.evaluate(() =>
+      [
+        document.documentElement.outerHTML,
+        document.querySelector("user-sessions").shadowRoot.innerHTML,
+        JSON.stringify(localStorage),
+      ].join(),
+    );
     assert.doesNotMatch(shown, /eyJ/, "a token is on the page, or stored");
     await click(page, "#engage");
     await shows(page, "#facts", /Engaged\s+yes/);
@@ -259,6 +265,7 @@ describe("demo", () => {
     assert.equal(await page.$eval("user-sessions", (list) => list.checkVisibility()), false);
     await signIn(page, "somebody");
     await shows(page, "#figures", /: 1 session, 0 renewed, 0 % engaged/);
+    await until(async () => (await listed(page)) > 0, "the list is there");
     assert.equal(await listed(page), 1);
     assert.equal((await chain(page)).length, 1);
   });
