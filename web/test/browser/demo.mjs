@@ -92,7 +92,8 @@ export async function signIn(page, user) {
 }
 
 /** What is seen, with plain spaces. */
-export const text = (page, selector) => page.$eval(selector, (element) => element.innerText.replace(/\u00a0/g, " ").trim());
+export const text = (page, selector) =>
+  page.$eval(selector, (element) => element.innerText.replace(/\u00a0/g, " ").trim());
 /** Waits until that says so. */
 export const shows = (page, selector, pattern, ms) =>
   until(async () => pattern.test(await text(page, selector)), `${selector} says ${pattern}`, ms).catch(

@@ -265,6 +265,7 @@ describe("demo", () => {
     assert.equal(await page.$eval("user-sessions", (list) => list.checkVisibility()), false);
     await signIn(page, "somebody");
     await shows(page, "#figures", /: 1 session, 0 renewed, 0 % engaged/);
+    await until(async () => (await listed(page)) > 0, "the list is there");
     assert.equal(await listed(page), 1);
     assert.equal((await chain(page)).length, 1);
   });
