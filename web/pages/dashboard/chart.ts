@@ -32,6 +32,8 @@ export interface Drawing {
 
 export interface Chart {
   draw(drawing: Drawing): void;
+  /** Leaves nothing of what was drawn. */
+  clear(): void;
 }
 
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
@@ -95,6 +97,12 @@ export function createChart(place: HTMLElement, readout: HTMLElement, said: HTML
       place.setAttribute("aria-roledescription", "chart");
       place.setAttribute("aria-label", next.name);
       place.tabIndex = 0;
+      build();
+    },
+    clear() {
+      drawing = undefined;
+      said.textContent = "";
+      for (const name of ["role", "aria-roledescription", "aria-label", "tabindex"]) place.removeAttribute(name);
       build();
     },
   };

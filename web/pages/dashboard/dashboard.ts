@@ -8,6 +8,7 @@ import { byId, element } from "./dom.js";
 import { comparisonSentence, showFigures } from "./figures.js";
 import * as periods from "./periods.js";
 import type { Choice, Preset, Span } from "./periods.js";
+import { patient } from "./patient.js";
 import { readReport, type Report } from "./report.js";
 import { readSettings, type Settings } from "./settings.js";
 import { createSignIn, SignInError, takeCallback, type SignIn } from "./sign-in.js";
@@ -118,13 +119,14 @@ function showControls() {
 /** Reads the figures of the view. An answer that another view has overtaken is dropped. */
 async function refresh() {
   asked?.abort();
-  const { signal } = (asked = new AbortController());
+  const reading = (asked = new AbortController());
+  const { signal } = reading;
   askedAt = Date.now();
   main.ariaBusy = "true";
   try {
     // The demo's clock is moved on by hand.
     if (settings.isLocal) settings = await readSettings();
-    const metrics = createMetrics({
+    const api = createMetrics({
       baseUrl: settings.apiUrl,
       getToken: (options) => {
         signal.throwIfAborted();
@@ -137,12 +139,15 @@ async function refresh() {
       return;
     }
     showName();
-    const read = await readReport(metrics, view, today());
+    const read = await readReport(patient(api, signal), view, today());
     if (signal.aborted) return;
     report = read;
     showReport(report);
   } catch (error) {
-    if (!signal.aborted) showError(error);
+    if (signal.aborted) return;
+    // The others have nobody to be read for.
+    reading.abort();
+    showError(error);
   }
 }
 
@@ -154,13 +159,8 @@ function showError(error: unknown) {
     return signedOut("Your sign-in is no longer valid", "The API does not accept it any more.", "Sign in again");
   }
   if (status === 403) {
-    const { metricsPermission } = settings;
-    const text = metricsPermission
-      ? `Your token has no permission to read metrics. Ask for ${metricsPermission}.`
-      : "Nobody may read metrics: this deployment names no permission for it.";
     // A token gets the permission when it is given out.
-    const how = settings.isLocal ? " This server's own sign-in page gives it to whoever sets the tick for it." : "";
-    return say("message", "No permission", text + how, "Sign in again", leave);
+    return say("message", "No permission", howToBePermitted(), "Sign in again", leave);
   }
   const text =
     status === 429 || status === 503
@@ -203,6 +203,13 @@ function howToBegin(): (Node | string)[] {
   return ["Start the server with --sample-data, or open the ", demo, ", which has a dashboard of its own."];
 }
 
+function howToBePermitted(): string {
+  const { metricsPermission, isLocal } = settings;
+  if (!metricsPermission) return "Nobody may read metrics: this deployment names no permission for it.";
+  const how = isLocal ? "Sign in again, with “May read metrics” ticked." : `Ask for ${metricsPermission}.`;
+  return `Your token has no permission to read metrics. ${how}`;
+}
+
 function showTable(place: HTMLElement, name: string, { columns, rows }: { columns: string[]; rows: string[][] }) {
   const cell = (text: string, at: number) =>
     at === 0 ? element("th", { scope: "row" }, text) : element("td", {}, text);
@@ -243,6 +250,7 @@ function signedOut(
   text = "They tell about all users, so you need the permission to read metrics.",
   button = "Sign in",
 ) {
+  forgetReport();
   showName();
   say("signed-out", title, text, button, leave);
 }
@@ -254,6 +262,20 @@ async function leave() {
   } catch {
     signedOut("Signing in did not work", "The identity provider could not be reached.", "Try again");
   }
+}
+
+/** Leaves no figure in the page, where whoever comes next would find it. */
+function forgetReport() {
+  asked?.abort();
+  report = undefined;
+  showFigures(byId("figures"), undefined);
+  for (const { chart, table } of charts) {
+    chart.clear();
+    table.replaceChildren();
+    for (const name of ["tabindex", "role", "aria-label"]) table.removeAttribute(name);
+  }
+  byId("comparison").textContent = byId("as-of").textContent = "\u00a0";
+  byId("status").textContent = "";
 }
 
 /** Shows a message in the place of the figures. */
@@ -339,7 +361,8 @@ for (const { name, button } of charts) {
 byId("refresh").addEventListener("click", () => signIn && void refresh());
 byId("csv").addEventListener("click", () => report && download(report));
 byId("sign-out").addEventListener("click", async () => {
-  asked?.abort();
+  // Before the page is left: the way back leads to it as it was.
+  forgetReport();
   await signIn.signOut();
   signedOut("You are signed out", "The figures are here when you come back.");
 });

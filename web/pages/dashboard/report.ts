@@ -1,6 +1,6 @@
 /** What a view shows, read from the API. */
 
-import type { Metrics, PeriodFigures, SessionTotals } from "../../client/src/metrics.js";
+import type { DayFigures, Metrics, PeriodFigures, SessionTotals } from "../../client/src/metrics.js";
 import * as periods from "./periods.js";
 import type { Comparison, Period, Range, Span } from "./periods.js";
 import { spanOf, type View } from "./view.js";
@@ -12,7 +12,7 @@ export type Totals = Omit<SessionTotals, "previous">;
 export interface Row {
   period: Period;
   figures: PeriodFigures;
-  /** Of the days that its days are compared with; `undefined` if none is. */
+  /** Of the days that its days are compared with; `undefined` unless all of them are compared. */
   before: { sessions: number; engagedSessions: number } | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface Report {
   /** The figures of the days that are compared, and of those that they are compared with. */
   compared: { current: Totals; previous: Totals } | undefined;
   rows: Row[];
-  /** The days that the rows are compared with. */
+  /** The days that the rows are compared with, from the first row that is to the last; `undefined` if none is. */
   before: Range | undefined;
 }
 
@@ -35,35 +35,36 @@ export async function readReport(metrics: Metrics, view: View, today: string): P
   const span = spanOf(view, today);
   const comparison = periods.comparisonOf(view.choice, today);
   const shown = periods.shownDays(range);
-  const counterparts = daysBefore(range, comparison);
-  const before = counterparts && { startDate: counterparts[0]!, endDate: counterparts.at(-1)! };
+  // A single day has its row for that in the chart.
+  const previous = periods.lengthOf(range) > 1 ? comparison.previous : undefined;
   const [figures, read, days] = await Promise.all([
     readTotals(metrics, range, comparison),
     metrics.byTimespan({ ...shown, span }),
-    before ? metrics.daily(before) : [],
+    previous ? metrics.daily(previous) : [],
   ]);
-  const byDay = new Map(days.map((day) => [day.date, day]));
+  // A line of nothing would say that there was something to compare with.
+  const known = days.some(({ sessions }) => sessions > 0) ? days : [];
+  const byDay = new Map(known.map((day) => [day.date, day]));
   const rows = read.map((figures): Row => {
     const period = periods.periodWithin(figures.period, span, shown, today);
-    const found = periods.daysOf(period).map((day) => byDay.get(comparison.counterpart(day) ?? ""));
-    const known = before ? found.filter((day) => day !== undefined) : [];
-    const sum = (name: "sessions" | "engagedSessions") => known.reduce((total, day) => total + day[name], 0);
-    return {
-      period,
-      figures,
-      before: known.length ? { sessions: sum("sessions"), engagedSessions: sum("engagedSessions") } : undefined,
-    };
+    return { period, figures, before: sumBefore(period, comparison, byDay) };
   });
-  return { range, span, today, comparison, ...figures, rows, before };
+  return { range, span, today, comparison, ...figures, rows, before: rangeBefore(rows, comparison) };
 }
 
-/** The days with which those of a range are compared, in order. A single day has its row for that in the chart. */
-function daysBefore(range: Range, { counterpart }: Comparison): string[] | undefined {
-  if (periods.lengthOf(range) === 1) return undefined;
-  return periods
-    .daysOf(range)
-    .map(counterpart)
-    .filter((day) => day !== undefined);
+/** What the days say that a period is compared with. One that is not over, or not wholly compared, stands alone. */
+function sumBefore(period: Period, { current, counterpart }: Comparison, byDay: Map<string, DayFigures>) {
+  if (!current || period.startDate < current.startDate || period.endDate > current.endDate) return undefined;
+  const found = periods.daysOf(period).map((day) => byDay.get(counterpart(day) ?? ""));
+  const known = found.filter((day) => day !== undefined);
+  const sum = (name: "sessions" | "engagedSessions") => known.reduce((total, day) => total + day[name], 0);
+  return known.length ? { sessions: sum("sessions"), engagedSessions: sum("engagedSessions") } : undefined;
+}
+
+function rangeBefore(rows: Row[], { counterpart }: Comparison): Range | undefined {
+  const compared = rows.filter(({ before }) => before !== undefined).map(({ period }) => period);
+  const [first, last] = [compared[0], compared.at(-1)];
+  return first && last && { startDate: counterpart(first.startDate)!, endDate: counterpart(last.endDate)! };
 }
 
 /** One call, where the API's own comparison is the one that is wanted; otherwise one more for each range. */

@@ -16,7 +16,10 @@ export interface Settings {
   timeZone: string;
   /** How far the server's clock is ahead of this machine's, in milliseconds. */
   clockAheadMs: number;
-  /** The page is of the local server, which serves the API too, and has a demo whose clock is moved on by hand. */
+  /**
+   * The page is of the local server and signs in there, where there is a demo too, whose clock is moved on by hand. With
+   * another issuer the local server has neither.
+   */
   isLocal: boolean;
   /** The page is of that demo. */
   isDemo: boolean;
@@ -28,9 +31,13 @@ type Served = Omit<Settings, "clockAheadMs" | "isLocal" | "isDemo"> & { now: str
 export async function readSettings(): Promise<Settings> {
   const response = await fetch("settings.json", { cache: "no-store" });
   if (!response.ok) throw new Error(`settings.json: ${response.status}`);
-  const { now, ...settings } = (await response.json()) as Served;
-  const { origin, pathname } = new URL(settings.apiUrl);
-  const isLocal = origin === location.origin;
-  const isDemo = isLocal && pathname === "/demo";
-  return { ...settings, clockAheadMs: Date.parse(now) - Date.now(), isLocal, isDemo };
+  return settingsOf((await response.json()) as Served, location.origin, Date.now());
+}
+
+/** The settings that were served to a page of that origin. */
+export function settingsOf({ now, ...settings }: Served, origin: string, at: number): Settings {
+  const api = new URL(settings.apiUrl);
+  const isLocal = new URL(settings.issuer).origin === origin;
+  const isDemo = isLocal && api.origin === origin && api.pathname === "/demo";
+  return { ...settings, clockAheadMs: Date.parse(now) - at, isLocal, isDemo };
 }

@@ -5,7 +5,7 @@ import { createCalls, LOSE_ANSWER } from "./calls.js";
 import { addToChain, forgetChain, showChain } from "./chain.js";
 import { allow, find, make, makeId, onUse, setText } from "./dom.js";
 import { createFigures } from "./figures.js";
-import { createPerson, isName } from "./person.js";
+import { createPerson, whatIsWrong } from "./person.js";
 import { showRing } from "./ring.js";
 import { showSaid } from "./said.js";
 import { createClock, empty } from "./server.js";
@@ -194,10 +194,10 @@ find<HTMLFormElement>("#sign-in").addEventListener("submit", async (event) => {
   const input = find<HTMLInputElement>("#username");
   const hint = find("#username-hint");
   const name = input.value.trim();
-  const isGood = isName(name);
-  input.setAttribute("aria-invalid", String(!isGood));
-  hint.classList.toggle("bad", !isGood);
-  if (!isGood) return setText(hint, "Latin letters, digits and signs, without spaces: it becomes the user’s id.");
+  const wrong = whatIsWrong(name);
+  input.setAttribute("aria-invalid", String(!!wrong));
+  hint.classList.toggle("bad", !!wrong);
+  if (wrong) return setText(hint, wrong);
   try {
     await person.signIn(name);
   } catch (error) {

@@ -71,17 +71,35 @@ export function createPerson(remembered: typeof fetch, onChange: () => void): Pe
 function stored(): string | null {
   try {
     const name = localStorage.getItem(NAME);
-    return name && isName(name) ? name : null;
+    return name && !whatIsWrong(name) ? name : null;
   } catch {
     return null;
   }
 }
 
-/** The name becomes the user's id, which the API takes in ASCII without spaces. */
-export const isName = (name: string) => /^[\x21-\x7e]{1,100}$/.test(name);
+/** The longest user id that the API takes. */
+const USER_BYTES = 255;
 
-async function grant(remembered: typeof fetch, username: string, scope: string): Promise<Kept> {
-  const fields = { grant_type: "password", username, password: "x", ...(scope && { scope }) };
+/**
+ * The id of the user of that name, as the provider's own page makes it: the API takes visible ASCII, and everything else
+ * is escaped as in a URL.
+ */
+export function userOf(name: string): string {
+  const bytes = [...new TextEncoder().encode(name.trim())];
+  const escaped = (byte: number) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  return bytes.map((byte) => (byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : escaped(byte))).join("");
+}
+
+/** Why a name can be no user's; empty if it can. */
+export function whatIsWrong(name: string): string {
+  const { length } = userOf(name);
+  if (length === 0) return "Any name will do, but it takes one.";
+  const escaped = "signs beyond Latin letters, and spaces, take several";
+  return length > USER_BYTES ? `Too long: it becomes the user’s id, of ${USER_BYTES} characters; ${escaped}.` : "";
+}
+
+async function grant(remembered: typeof fetch, name: string, scope: string): Promise<Kept> {
+  const fields = { grant_type: "password", username: userOf(name), password: "x", ...(scope && { scope }) };
   const response = await remembered(`${location.origin}/oauth2/token`, {
     method: "POST",
     body: new URLSearchParams(fields),

@@ -54,22 +54,20 @@ export function createClock(remembered: typeof fetch): Clock {
   };
 }
 
+/** An answer, an error's body, or neither. */
+export type WakeAnswer = Heartbeat | { code?: string; message?: string } | null;
+
 /** Heartbeats that are sent at once, inside the server: a browser opens six connections. */
 export async function wakeAll(
   remembered: typeof fetch,
   token: string,
   sessionId: string,
   count: number,
-): Promise<(Heartbeat | { code: string })[]> {
+): Promise<WakeAnswer[]> {
   const url = `${BASE}/controls/heartbeats`;
   const headers = { authorization: `Bearer ${token}` };
-  const answer = await post<{ answers: (Heartbeat | { code: string })[] }>(
-    remembered,
-    url,
-    { sessionId, count },
-    headers,
-  );
-  return answer.answers;
+  const { answers } = await post<{ answers: WakeAnswer[] }>(remembered, url, { sessionId, count }, headers);
+  return answers;
 }
 
 /** Empties the tables. */

@@ -7,6 +7,7 @@ import type { Person } from "./person.js";
 import { type Clock, wakeAll } from "./server.js";
 import { words } from "./times.js";
 import type { Visit } from "./visit.js";
+import { wakeWords } from "./wake.js";
 
 const TABS = 64;
 
@@ -61,13 +62,8 @@ export function createTrials(
         const first = await expire();
         const id = own();
         const answers = await wakeAll(calls.fetch, (await person.token())!, id, TABS);
-        const successors = new Set(answers.map((answer) => ("sessionId" in answer ? answer.sessionId : "")));
-        const failed = answers.filter((answer) => !("status" in answer) || "code" in answer).length;
         await adopt();
-        const [successor] = successors;
-        const count =
-          successors.size === 1 && successor ? `one successor: ${short(successor)}` : `${successors.size} successors`;
-        return `${first}${answers.length} answers, ${count}${failed ? `, ${failed} errors` : ""}`;
+        return first + wakeWords(answers);
       },
     },
     lose: {

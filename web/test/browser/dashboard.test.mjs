@@ -143,6 +143,15 @@ async function opened(t, search = "", options) {
   return page;
 }
 
+/** An issuer that is not the server's own, and never asked. */
+const ELSEWHERE = "https://issuer.example";
+/** The sign-in of a page as if that issuer's. */
+const signedInElsewhere = (page) =>
+  page.evaluate((issuer) => {
+    const key = Object.keys(sessionStorage).find((key) => key.startsWith("oidc.user"));
+    sessionStorage[`oidc.user:${issuer}:${key.split(":").at(-1)}`] = sessionStorage[key];
+  }, ELSEWHERE);
+
 /** The range that a page shows, by the calls that it made. */
 const asked = (page) => page.asked.filter(({ path }) => path.includes("/metrics/"));
 
@@ -429,8 +438,9 @@ describe("dashboard", { concurrency: 3 }, () => {
     // A deployment has no demo. Its API is another origin, which the local server's policy lets no page ask.
     const api = "https://api.example";
     await page.setBypassCSP(true);
+    await signedInElsewhere(page);
     page.answers = async ({ origin, pathname, search }, request) => {
-      if (pathname === "/settings.json") return { body: { ...settings, apiUrl: api } };
+      if (pathname === "/settings.json") return { body: { ...settings, apiUrl: api, issuer: ELSEWHERE } };
       if (origin !== api) return undefined;
       const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "authorization" };
       if (request.method() === "OPTIONS") return request.respond({ status: 200, headers });
@@ -457,13 +467,25 @@ describe("dashboard", { concurrency: 3 }, () => {
     await reached(page, "message");
     assert.equal(
       await message(page),
-      "No permission: Your token has no permission to read metrics. Ask for metrics:read. " +
-        "This server's own sign-in page gives it to whoever sets the tick for it.",
+      "No permission: Your token has no permission to read metrics. Sign in again, with “May read metrics” ticked.",
     );
     assert.equal(await textOf(page, "#name"), "pm ·", "who it is that has none");
     await page.click("#message-button");
     await enter(page, { name: "pm", mayRead: true });
     await reached(page, "ready");
+  });
+
+  test("where another issuer grants the permission, it says which to ask for", async (t) => {
+    const page = await open(t, "/demo/dashboard");
+    await signIn(page, { mayRead: false });
+    await reached(page, "message");
+    await signedInElsewhere(page);
+    const settings = await (await fetch(`${demo}/settings.json`)).json();
+    page.answers = ({ pathname }) =>
+      pathname.endsWith("/settings.json") ? { body: { ...settings, issuer: ELSEWHERE } } : undefined;
+    await page.reload();
+    await until(async () => /Ask for metrics:read\.$/.test(await message(page)), "it is for another issuer to grant");
+    assert.equal(await page.$eval("#demo", ({ hidden }) => hidden), true);
   });
 
   test("an error can be tried again", async (t) => {
@@ -487,6 +509,22 @@ describe("dashboard", { concurrency: 3 }, () => {
       await page.click("#presets [value='28d']");
       await reached(page, "ready");
     }
+  });
+
+  test("a read that is refused for now is asked for again, three at a time, and the figures come", async (t) => {
+    const page = await opened(t, "?range=7d");
+    let [open, most, refused] = [0, 0, 0];
+    page.answers = async ({ pathname }) => {
+      if (!pathname.includes("/metrics/")) return undefined;
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      open--;
+      return refused++ < 4 ? { status: refused % 2 ? 503 : 429 } : undefined;
+    };
+    await page.click("#presets [value=month]");
+    await reached(page, "ready");
+    assert.ok(refused > 4);
+    assert.ok(most <= 3, `${most} at once`);
   });
 
   test("without settings, or a client in them: what to do", async (t) => {
@@ -608,6 +646,32 @@ describe("dashboard", { concurrency: 3 }, () => {
     );
     await page.goto(`${demo}/dashboard`);
     await reached(page, "signed-out");
+  });
+
+  test("signing out leaves no figure in the page", async (t) => {
+    // A provider that has no sign-out of its own: the page stays.
+    const answers = async ({ pathname }) => {
+      if (pathname !== "/.well-known/openid-configuration") return undefined;
+      const { end_session_endpoint: _, ...document } = await (await fetch(server.url + pathname)).json();
+      return { body: document };
+    };
+    const page = await opened(t, "?table=sessions,share,durations", { answers });
+    const left = () =>
+      page.evaluate(() => {
+        const elements = [...document.querySelectorAll("#report, #report *")];
+        const labels = elements.map((element) => element.ariaLabel ?? "");
+        return `${document.querySelector("main").textContent} ${labels.join(" ")}`.replace(/\s+/g, " ");
+      });
+    assert.match(await left(), /\d bars/);
+    await page.click("#sign-out");
+    await reached(page, "signed-out");
+    assert.match(await message(page), /^You are signed out/);
+    assert.equal(await page.$$eval("#report canvas, #report td, #report tr", ({ length }) => length), 0);
+    const report = await page.$eval("#report", ({ textContent }) => textContent);
+    assert.doesNotMatch(report, /\d/);
+    assert.doesNotMatch(await left(), /\d (bars|sessions|points)|As of/);
+    await page.click("#message-button");
+    await page.waitForSelector("input[name=name]");
   });
 
   test("Cognito's sign-out gets what it wants", async (t) => {

@@ -292,7 +292,7 @@ describe("demo", () => {
     await page.reload();
     await shows(page, "#state", /Live/);
     assert.equal((await chain(page)).length, 1);
-    await page.evaluate(() => localStorage.setItem("user-sessions demo name", "not a name\u0000"));
+    await page.evaluate(() => localStorage.setItem("user-sessions demo name", "x".repeat(300)));
     await page.reload();
     await page.waitForSelector("#username", { visible: true });
     await page.evaluate(() => localStorage.clear());
