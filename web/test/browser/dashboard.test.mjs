@@ -147,10 +147,14 @@ async function opened(t, search = "", options) {
 const ELSEWHERE = "https://issuer.example";
 /** The sign-in of a page as if that issuer's. */
 const signedInElsewhere = (page) =>
-  page.evaluate((issuer) => {
-    const key = Object.keys(sessionStorage).find((key) => key.startsWith("oidc.user"));
-    sessionStorage[`oidc.user:${issuer}:${key.split(":").at(-1)}`] = sessionStorage[key];
-  }, ELSEWHERE);
+  page.evaluate(
+    (from, to) => {
+      const key = Object.keys(sessionStorage).find((key) => key.startsWith("oidc.user"));
+      sessionStorage[key.replace(from, to)] = sessionStorage[key];
+    },
+    server.url,
+    ELSEWHERE,
+  );
 
 /** The range that a page shows, by the calls that it made. */
 const asked = (page) => page.asked.filter(({ path }) => path.includes("/metrics/"));
