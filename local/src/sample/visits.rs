@@ -128,8 +128,8 @@ impl Visits<'_> {
         true
     }
 
-    /// Whether the browser still has the id of its last session, and the service its record, so that this one renews it. Who
-    /// stayed long left the page open rather than closed.
+    /// Whether the browser still has the id of its last session, and the service its record, so that this one renews
+    /// it. Who stayed long left the page open rather than closed.
     fn is_remembered(&mut self, user: &User, before: usize, start: DateTime<Utc>) -> bool {
         let Sampled { session, written, .. } = &self.sessions[before];
         let stayed = session.last_active_time - session.start_time;

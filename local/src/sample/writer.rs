@@ -63,8 +63,8 @@ impl Writer {
         sessions.into_iter().partition(|sampled| lifetimes.at(sampled.written).purge_at() > now)
     }
 
-    /// Counts sessions that have been purged: the records of their days, as the stream would have had them. Days go side by
-    /// side, since each has its rows to itself.
+    /// Counts sessions that have been purged: the records of their days, as the stream would have had them. Days go
+    /// side by side, since each has its rows to itself.
     pub(crate) async fn count(self: &Arc<Self>, purged: &[Sampled], progress: &Progress) -> Result<()> {
         let mut by_day = BTreeMap::<NaiveDate, Vec<Record>>::new();
         for (place, sampled) in (1..).zip(purged) {
