@@ -29,7 +29,7 @@ use crate::functions::StreamHandler;
 const BATCH: usize = 25;
 
 /// Batches that are on their way at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 2;
 
 /// How often a batch is delivered before it is given up, and how long apart.
 const DELIVERIES: usize = 20;

@@ -74,10 +74,9 @@ impl Server {
         if on_this_machine {
             let streams = engine::streams_client(&engine_url, &client);
             let mut pumps = pumps(&template, &readers, &client, &streams, engine.as_ref()).await?;
-            if let Some(sample) = options.sample {
-                let filling =
-                    Filling { template: &template, client: &client, readers: &readers, options: &options };
-                filling.fill(sample, &mut pumps).await?;
+            if let (Some(sample), Some(engine)) = (options.sample, &engine) {
+                let (template, client, readers, options) = (&template, &client, &readers, &options);
+                Filling { options, template, client, engine, readers }.fill(sample, &mut pumps).await?;
             }
             for pump in pumps {
                 tasks.push(tokio::spawn(pump.run()).abort_handle());
