@@ -36,6 +36,7 @@ pub(crate) struct Engine {
     pub(crate) url: Url,
     /// Where it is told which stream records have been applied.
     pub(crate) applied: Applied,
+    database: Database,
     tasks: Vec<AbortHandle>,
 }
 
@@ -63,8 +64,18 @@ impl Engine {
         if sweeps == Sweeps::Yes {
             tasks.push(tokio::spawn(sweep(database.clone())).abort_handle());
         }
-        tasks.push(tokio::spawn(dynoxide::server::serve_on(listener, database)).abort_handle());
-        Ok(Self { url, applied, tasks })
+        tasks.push(tokio::spawn(dynoxide::server::serve_on(listener, database.clone())).abort_handle());
+        Ok(Self { url, applied, database, tasks })
+    }
+
+    /// From here on writes do not wait for the disk. Who loses power meanwhile may lose the data.
+    pub(crate) fn begin_bulk(&self) -> Result<()> {
+        self.database.enable_bulk_loading().context("preparing the engine for much data")
+    }
+
+    /// From here on they do again.
+    pub(crate) fn end_bulk(&self) -> Result<()> {
+        self.database.disable_bulk_loading().context("making the engine careful again")
     }
 }
 

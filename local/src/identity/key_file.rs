@@ -34,8 +34,8 @@ pub(super) fn new(file: Option<&Path>) -> Result<RsaPrivateKey> {
     }
 }
 
-/// The key that is in `file` from now on: this one, or that of another server that was faster. On systems that know such a
-/// thing it is readable by its owner alone.
+/// The key that is in `file` from now on: this one, or that of another server that was faster. On systems that know
+/// such a thing it is readable by its owner alone.
 fn kept(key: RsaPrivateKey, file: &Path) -> Result<RsaPrivateKey> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
@@ -53,9 +53,9 @@ fn kept(key: RsaPrivateKey, file: &Path) -> Result<RsaPrivateKey> {
     stored(file)?.context("the signing key was deleted meanwhile")
 }
 
-/// Renames `new` to `file`: whole or not at all, and never over a file that is there. Renaming alone would replace one, and
-/// a hard link, which would not, is more than every file system has; so servers take turns by a lock, which the system
-/// gives back if its holder dies. Returns whether there was no such file.
+/// Renames `new` to `file`: whole or not at all, and never over a file that is there. Renaming alone would replace one,
+/// and a hard link, which would not, is more than every file system has; so servers take turns by a lock, which the
+/// system gives back if its holder dies. Returns whether there was no such file.
 fn put(new: &Path, file: &Path) -> io::Result<bool> {
     let lock_file = file.with_extension("lock");
     let lock = File::create(&lock_file)?;

@@ -1,4 +1,5 @@
-//! Who calls: the JWT authorizer, and the identity provider whose tokens it lets in, a real one or the one for development.
+//! Who calls: the JWT authorizer, and the identity provider whose tokens it lets in, a real one or the one for
+//! development.
 
 mod authorizer;
 mod development;

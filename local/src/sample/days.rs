@@ -21,8 +21,8 @@ pub(super) struct Day {
 }
 
 impl Day {
-    /// The days up to now, with `total` sessions together. `passed` is the part of a day's sessions that start by a minute of
-    /// it.
+    /// The days up to now, with `total` sessions together. `passed` is the part of a day's sessions that start by a
+    /// minute of it.
     pub(super) fn all(
         now: DateTime<Utc>,
         zone: Tz,
@@ -52,8 +52,8 @@ impl Day {
         matches!(self.date.weekday(), Weekday::Sat | Weekday::Sun)
     }
 
-    /// The instant at which clocks show that time of the day: one of two where they are put back, an hour later where they
-    /// are put forward over it.
+    /// The instant at which clocks show that time of the day: one of two where they are put back, an hour later where
+    /// they are put forward over it.
     pub(super) fn at(&self, minute: u32, zone: Tz, chance: &mut Rng) -> DateTime<Utc> {
         let shown = TimeDelta::minutes(i64::from(minute.min(MINUTES - 1)))
             + TimeDelta::milliseconds(chance.i64(0..60_000));

@@ -1,8 +1,8 @@
 //! A year of plausible sessions, for those who want to see metrics before they have users.
 //!
 //! [`sessions`] makes them up, and is pure: the same plan gives the same sessions. The `Writer` hands them to the real
-//! rollup: those that a deployment would still have go into the sessions table, and so through its stream; the older ones
-//! as records of a stream that is long gone.
+//! rollup: those that a deployment would still have go into the sessions table, and so through its stream; the older
+//! ones as records of a stream that is long gone.
 
 mod days;
 mod devices;
@@ -32,8 +32,8 @@ pub(crate) use self::{
 /// How much there is to be of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// About so many sessions: as many as fit without one user's being in two places with one device. They must be several
-    /// times as many as the users, so that each of them has one.
+    /// About so many sessions: as many as fit without one user's being in two places with one device. They must be
+    /// several times as many as the users, so that each of them has one.
     pub sessions: usize,
     /// Exactly so many users.
     pub users: usize,

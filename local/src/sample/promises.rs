@@ -118,7 +118,7 @@ fn nights_are_quiet_and_the_hour_that_comes_twice_has_sessions_both_times() {
         share(sessions.iter().map(|sampled| &sampled.session), |session| hours.contains(&local(session)))
     };
     assert!(at(1..5) < 0.08 && at(9..18) > 0.5, "{} {}", at(1..5), at(9..18));
-    // Any night of 2 to 3 o'clock will do, but there are few, so the clock is read in a zone where that is at noon.
+    // Half past two, as clocks show it: few sessions start then, so none of the year's need be among them.
     let day = super::days::Day { date: "2026-10-25".parse().unwrap(), sessions: 0 };
     let mut chance = fastrand::Rng::with_seed(1);
     let hours: BTreeSet<u32> = (0..40).map(|_| day.at(150, Europe::Berlin, &mut chance).hour()).collect();

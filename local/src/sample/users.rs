@@ -50,7 +50,8 @@ impl User {
 
     #[expect(clippy::expect_used, reason = "letters, digits and a dash")]
     fn new(number: usize, chance: &mut Rng) -> Self {
-        // Half of them are there already, and are seen within the first weeks; the others come in the course of the year.
+        // Half of them are there already, and are seen within the first weeks; the others come in the course of the
+        // year.
         let first_day =
             if chance.bool() { (exponential(chance) * 18.0).min(300.0) } else { chance.f64() * 340.0 };
         // A few come daily, most now and then.

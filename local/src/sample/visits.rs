@@ -128,8 +128,8 @@ impl Visits<'_> {
         true
     }
 
-    /// Whether the browser still has the id of its last session, and the service its record, so that this one renews it. Who
-    /// stayed long left the page open rather than closed.
+    /// Whether the browser still has the id of its last session, and the service its record, so that this one renews
+    /// it. Who stayed long left the page open rather than closed.
     fn is_remembered(&mut self, user: &User, before: usize, start: DateTime<Utc>) -> bool {
         let Sampled { session, written, .. } = &self.sessions[before];
         let stayed = session.last_active_time - session.start_time;
@@ -147,28 +147,22 @@ impl Visits<'_> {
         let leaves_word = chance.f64() < 0.45;
         let late = TimeDelta::milliseconds(chance.i64(20..1_500));
         let mut last = start;
-        if is_short {
-            // Within a minute mostly, and before the first heartbeat.
-            let longest = if chance.f64() < 0.7 { interval / 5 } else { interval };
-            if leaves_word {
-                last += TimeDelta::milliseconds(chance.i64(500..longest.num_milliseconds().max(501)));
-            }
-        } else {
+        if !is_short {
             let wanted = (1.0 + exponential(chance) * user.patience).min(MOST_HEARTBEATS);
+            let passed = (now - start - late).num_milliseconds() / interval.num_milliseconds();
             #[expect(clippy::cast_possible_truncation, reason = "at most 144")]
-            let beats = i64::from(wanted as i32)
-                .min((now - start - late).num_milliseconds() / interval.num_milliseconds());
+            let beats = (wanted as i32).min(i32::try_from(passed).unwrap_or(i32::MAX));
             if beats > 0 {
-                last += interval * i32::try_from(beats).unwrap_or_default() + late;
-            }
-            if leaves_word && chance.bool() {
-                last += TimeDelta::milliseconds(chance.i64(0..interval.num_milliseconds()));
+                last += interval * beats + late;
             }
         }
-        // Whoever is still there has not left yet.
-        if last <= now {
-            session.last_active_time = last;
+        // A short visit is one without a heartbeat, and over within a minute mostly.
+        let longest = if is_short && chance.f64() < 0.7 { interval / 5 } else { interval };
+        let word = last + TimeDelta::milliseconds(chance.i64(0..longest.num_milliseconds().max(1)));
+        if leaves_word && (is_short || chance.bool()) && word <= now {
+            last = word;
         }
+        session.last_active_time = last;
         let end = last + TimeDelta::milliseconds(chance.i64(0..interval.num_milliseconds().max(1)));
         if chance.f64() < user.tidiness && end <= now {
             session.state = State::Ended { end_time: end };

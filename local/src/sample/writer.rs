@@ -29,7 +29,7 @@ use crate::functions::StreamHandler;
 const BATCH: usize = 25;
 
 /// Batches that are on their way at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 2;
 
 /// How often a batch is delivered before it is given up, and how long apart.
 const DELIVERIES: usize = 20;
@@ -63,8 +63,8 @@ impl Writer {
         sessions.into_iter().partition(|sampled| lifetimes.at(sampled.written).purge_at() > now)
     }
 
-    /// Counts sessions that have been purged: the records of their days, as the stream would have had them. Days go side by
-    /// side, since each has its rows to itself.
+    /// Counts sessions that have been purged: the records of their days, as the stream would have had them. Days go
+    /// side by side, since each has its rows to itself.
     pub(crate) async fn count(self: &Arc<Self>, purged: &[Sampled], progress: &Progress) -> Result<()> {
         let mut by_day = BTreeMap::<NaiveDate, Vec<Record>>::new();
         for (place, sampled) in (1..).zip(purged) {

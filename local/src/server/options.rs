@@ -39,7 +39,8 @@ pub struct Options {
     pub sample: Option<Sample>,
     /// What time it is for the functions.
     pub clock: Clock,
-    /// What time it is for tokens. They are as old as they are: this is the system's time even where the functions' is moved.
+    /// What time it is for tokens. They are as old as they are: this is the system's time even where the functions' is
+    /// moved.
     pub token_clock: Clock,
     /// The way to the engine, for one who wants to listen in or disturb; the usual one if `None`.
     pub http_client: Option<SharedHttpClient>,

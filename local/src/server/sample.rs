@@ -20,6 +20,7 @@ use super::{
     streams::{Pump, event},
 };
 use crate::{
+    engine::Engine,
     functions::StreamHandler,
     sample::{self, Past, Plan, Progress, Sample, Unfinished, Writer},
     template::{StreamMapping, Template},
@@ -34,6 +35,8 @@ pub(super) struct Filling<'a> {
     pub(super) options: &'a Options,
     pub(super) template: &'a Template,
     pub(super) client: &'a Client,
+    /// The embedded one.
+    pub(super) engine: &'a Engine,
     /// The functions that read streams, by their ids.
     pub(super) readers: &'a HashMap<String, StreamHandler>,
 }
@@ -66,6 +69,8 @@ impl Filling<'_> {
             Writer { client: operator::patient(self.client), table: sessions.sessions_table, past, plan };
         let (kept, purged) = writer.divide(made);
         let writer = Arc::new(writer);
+        // The mark tells of what would be lost.
+        self.engine.begin_bulk()?;
         let through_the_stream = async {
             writer.store(&kept).await?;
             for pump in pumps {
@@ -76,6 +81,7 @@ impl Filling<'_> {
         tokio::try_join!(through_the_stream, writer.count(&purged, &progress))?;
         let counted = counted(&metrics, self.client, &plan).await?;
         ensure!(counted == count, "the metrics have {counted} of {count} sessions");
+        self.engine.end_bulk()?;
         unfinished.done()?;
         progress.done(sample.users);
         Ok(())

@@ -67,8 +67,9 @@ impl Service {
             let streams = engine::streams_client(&engine_url, &client);
             let mut pumps =
                 pumps(&template, &readers, &client, &streams, engine.as_ref(), &options.clock).await?;
-            if let Some(sample) = options.sample {
-                let filling = Filling { template: &template, client: &client, readers: &readers, options };
+            if let (Some(sample), Some(engine)) = (options.sample, &engine) {
+                let (template, client, readers) = (&template, &client, &readers);
+                let filling = Filling { options, template, client, engine, readers };
                 Box::pin(filling.fill(sample, &mut pumps)).await?;
             }
             running.extend(pumps.into_iter().map(|pump| tokio::spawn(pump.run()).abort_handle()));

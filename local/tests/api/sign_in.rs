@@ -1,5 +1,5 @@
-//! The sign-in at the development identity provider, as a page uses it: the authorization code with PKCE, refresh tokens,
-//! logout.
+//! The sign-in at the development identity provider, as a page uses it: the authorization code with PKCE, refresh
+//! tokens, logout.
 
 use std::sync::{
     Arc,
@@ -539,6 +539,7 @@ async fn a_logout_leads_to_registered_pages_alone() {
     let tokens = provider.exchange(&provider.code(&[]).await, &[]).await.ok();
     let (hint, access) = (tokens["id_token"].as_str().unwrap(), tokens["access_token"].as_str().unwrap());
     let dashboard = provider.dashboard();
+    let near = format!("{dashboard}/");
     let log_out = async |parameters: &[(&str, &str)]| {
         let url = Url::parse_with_params(&format!("{}/oauth2/logout", provider.url), parameters).unwrap();
         provider.browser.get(url).send().await.unwrap()
@@ -556,6 +557,7 @@ async fn a_logout_leads_to_registered_pages_alone() {
         vec![back, ("id_token_hint", hint), ("client_id", "another")],
         vec![back, back, ("id_token_hint", hint)],
         vec![("id_token_hint", hint), ("post_logout_redirect_uri", "https://evil.example/dashboard")],
+        vec![("client_id", AUDIENCE), ("post_logout_redirect_uri", near.as_str())],
         vec![("client_id", AUDIENCE), ("post_logout_redirect_uri", "http://localhost:5173")],
     ] {
         let (status, text) = page(log_out(&parameters).await).await;

@@ -1,6 +1,7 @@
 //! `/oauth2/authorize`: shows the sign-in page, and sends who has signed in back with a code.
 //!
-//! An error is told where the user came from, unless it is not sure who that is: then it is shown here and leads nowhere.
+//! An error is told where the user came from, unless it is not sure who that is: then it is shown here and leads
+//! nowhere.
 
 use std::sync::Arc;
 

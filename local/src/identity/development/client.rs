@@ -16,8 +16,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// The client of the server at `http://localhost:PORT`, whose own pages are at the addresses behind that name too, and
-    /// the other pages to which users may be sent back.
+    /// The client of the server at `http://localhost:PORT`, whose own pages are at the addresses behind that name too,
+    /// and the other pages to which users may be sent back.
     pub(super) fn of(server: &str, others: &[String]) -> Result<Self> {
         let hosts = ["localhost", "127.0.0.1", "[::1]"].map(|host| server.replacen("localhost", host, 1));
         let own = hosts.iter().flat_map(|host| OWN_PAGES.map(|page| format!("{host}{page}")));

@@ -59,8 +59,8 @@ impl Grants {
         code
     }
 
-    /// What a code stands for, once: whoever asks, and whatever comes of it. A second time somebody has stolen it, so all
-    /// refresh tokens that came of it are void from then on.
+    /// What a code stands for, once: whoever asks, and whatever comes of it. A second time somebody has stolen it, so
+    /// all refresh tokens that came of it are void from then on.
     pub(super) fn redeem(&self, code: &str, now: DateTime<Utc>) -> Option<Grant> {
         let mut state = self.state();
         let stored = state.codes.get_mut(code)?;

@@ -1,5 +1,5 @@
-//! `/oauth2/logout`: where OpenID Connect sends a user who signs out. Nobody stays signed in here, so there is nothing to
-//! end but the refresh tokens of the sign-in.
+//! `/oauth2/logout`: where OpenID Connect sends a user who signs out. Nobody stays signed in here, so there is nothing
+//! to end but the refresh tokens of the sign-in.
 
 use std::sync::Arc;
 

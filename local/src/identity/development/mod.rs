@@ -1,5 +1,6 @@
-//! A development identity provider: lets anybody in as anybody, so that the API can be tried without a real one. It gives
-//! tokens for a name at once, and to pages the way that OpenID Connect providers do: by the authorization code with PKCE.
+//! A development identity provider: lets anybody in as anybody, so that the API can be tried without a real one. It
+//! gives tokens for a name at once, and to pages the way that OpenID Connect providers do: by the authorization code
+//! with PKCE.
 
 mod authorize;
 mod client;

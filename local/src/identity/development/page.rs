@@ -112,8 +112,8 @@ impl SignInPage<'_> {
             ],
         );
         let status = if self.complaint.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        // Chromium looks at form-action again when the answer to the form is a redirect, so that the form must be allowed
-        // to lead to the page to which users are sent back.
+        // Chromium looks at form-action again when the answer to the form is a redirect, so that the form must be
+        // allowed to lead to the page to which users are sent back.
         answer(status, html, &format!("'self' {}", self.leads_to))
     }
 }

@@ -40,8 +40,8 @@ impl SignIn {
         })
     }
 
-    /// For a client, with these scopes, and with `permission` if it is to have that. A scope of the permission's name would
-    /// give it too, in whichever claims the API looks, so without the permission it is left out.
+    /// For a client, with these scopes, and with `permission` if it is to have that. A scope of the permission's name
+    /// would give it too, in whichever claims the API looks, so without the permission it is left out.
     pub(super) fn granted(self, client_id: &str, scope: &str, permission: &str, is_permitted: bool) -> Self {
         let words = scope.split_whitespace().filter(|word| is_permitted || *word != permission);
         Self {
