@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Body,
     extract::Path,
     http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::get,
 };
 use pages::files::Files;
 use rust_embed::Embed;
 
-use crate::server::gateway::message;
+use crate::server::gateway::{message, of_function};
 
 /// What `npm run build:pages` made for the local server alone.
 #[derive(Embed)]
@@ -36,10 +35,7 @@ pub(crate) fn page() -> Router {
 
 fn answer(files: &Files, name: &str, headers: &HeaderMap) -> Response {
     match files.answer(name, headers, POLICY) {
-        Some(answer) => {
-            let (parts, body) = answer.into_parts();
-            Response::from_parts(parts, Body::from(body.to_vec())).into_response()
-        }
+        Some(answer) => of_function(answer),
         None => message(StatusCode::NOT_FOUND, "Not Found"),
     }
 }

@@ -1,6 +1,7 @@
 //! The answers that are the gateway's own, and no function's.
 
 use axum::{
+    body::Body,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -33,6 +34,12 @@ pub(super) fn refused(refusal: &Refusal, scopes: &[String]) -> Response {
 
 pub(super) async fn not_found() -> Response {
     message(StatusCode::NOT_FOUND, "Not Found")
+}
+
+/// What a function answered, as the server sends it.
+pub(crate) fn of_function(answer: lambda_http::Response<lambda_http::Body>) -> Response {
+    let (parts, body) = answer.into_parts();
+    Response::from_parts(parts, Body::from(body.to_vec()))
 }
 
 /// API Gateway's own shape, which is not the functions'.

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{body::Body, http::StatusCode, response::Response};
+use axum::{http::StatusCode, response::Response};
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::answers::message;
+use super::answers::{message, of_function};
 use crate::functions::EndpointHandler;
 
 /// API Gateway waits no longer for a function.
@@ -24,10 +24,7 @@ pub(super) async fn run(handler: &EndpointHandler, event: String) -> Response {
     let running = tokio::spawn(running.in_current_span());
     let abort = running.abort_handle();
     match timeout(INTEGRATION_TIMEOUT, running).await {
-        Ok(Ok(response)) => {
-            let (parts, body) = response.into_parts();
-            Response::from_parts(parts, Body::from(body.to_vec()))
-        }
+        Ok(Ok(answer)) => of_function(answer),
         Ok(Err(cause)) => {
             tracing::error!(%cause, "the function panicked");
             message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")

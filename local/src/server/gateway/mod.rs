@@ -22,7 +22,7 @@ use tower::ServiceExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
-pub(crate) use self::answers::message;
+pub(crate) use self::answers::{message, of_function};
 use self::{
     answers::{not_found, refused},
     event::Invocation,
