@@ -312,6 +312,8 @@ async fn a_refresh_token_is_used_once_and_its_second_use_voids_those_that_follow
     let provider = Provider::shared();
     let first = provider.exchange(&provider.code(&[("metrics", "yes")]).await, &[]).await.ok();
     let second = provider.refresh(first["refresh_token"].as_str().unwrap()).await.ok();
+    // The provider's clock stands.
+    assert_ne!(first["access_token"], second["access_token"], "each token is one of its own");
     let access = provider.claims(&second["access_token"]).await;
     assert_eq!((&access["sub"], &access["permissions"]), (&json!("alice"), &json!(["metrics:read"])));
     let (before, after) =

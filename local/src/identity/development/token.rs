@@ -159,11 +159,7 @@ impl DevelopmentProvider {
 
     /// A refresh token, which remembers a value under a name.
     async fn refresh_token(&self, name: &str, remembered: Value) -> anyhow::Result<String> {
-        let claims = [
-            ("aud".to_owned(), json!(REFRESH_AUDIENCE)),
-            ("jti".to_owned(), json!(unguessable())),
-            (name.to_owned(), remembered),
-        ];
+        let claims = [("aud".to_owned(), json!(REFRESH_AUDIENCE)), (name.to_owned(), remembered)];
         self.sign(Map::from_iter(claims), REFRESH_SECONDS).await
     }
 
@@ -179,8 +175,11 @@ impl DevelopmentProvider {
     async fn sign(&self, mut claims: Map<String, Value>, seconds: i64) -> anyhow::Result<String> {
         let signer = self.signer().await?;
         let now = self.clock.now().timestamp();
-        for (name, value) in [("iss", json!(self.issuer)), ("iat", json!(now)), ("exp", json!(now + seconds))]
-        {
+        // Two tokens of the same second are two, as those of other providers are.
+        let jti = json!(unguessable());
+        let own =
+            [("iss", json!(self.issuer)), ("iat", json!(now)), ("exp", json!(now + seconds)), ("jti", jti)];
+        for (name, value) in own {
             claims.entry(name).or_insert(value);
         }
         claims.retain(|_, value| !value.is_null());
