@@ -1,8 +1,9 @@
-//! The only place that reads the clock, and the one way to write a time down.
+//! The only place that reads the clock, the one way to write a time down, and the time that a request has.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use tokio::time::{Instant, timeout_at};
 
 /// A source of the time, in whole milliseconds, which is what is stored and shown.
 #[derive(Clone)]
@@ -31,6 +32,53 @@ impl Clock {
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock")
+    }
+}
+
+/// When work must be done. It goes by a clock that nobody sets, so it is never compared with a [`Clock`]'s time.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// None, for work that somebody waits for at a terminal.
+    pub const NONE: Self = Self(None);
+
+    /// So long from now.
+    #[must_use]
+    pub fn after(time: Duration) -> Self {
+        Self(Some(Instant::now() + time))
+    }
+
+    /// That of work which is stopped at `stop`, in milliseconds since the epoch, by this host's clock: earlier by
+    /// `rest`, in which to answer. One that is further away than `longest` is that.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn before(stop: u64, rest: Duration, longest: Duration) -> Self {
+        let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default();
+        let left = Duration::from_millis(stop.saturating_sub(now)).saturating_sub(rest);
+        Self::after(left.min(longest))
+    }
+
+    /// One that is earlier by `rest`.
+    #[must_use]
+    pub fn earlier(self, rest: Duration) -> Self {
+        Self(self.0.map(|at| at.checked_sub(rest).unwrap_or(at)))
+    }
+
+    /// Whether it has passed.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.0.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// What `work` comes to; `None`, and the work is given up, if the deadline passes before.
+    pub async fn limit<W: Future>(self, work: W) -> Option<W::Output> {
+        match self.0 {
+            None => Some(work.await),
+            // A timeout would still begin the work.
+            Some(_) if self.is_over() => None,
+            Some(at) => timeout_at(at, work).await.ok(),
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Counter {
     Conflict,
     /// A request to DynamoDB was made once more.
     Retry,
+    /// A start could not keep its user to the limit of sessions.
+    LimitNotKept,
     /// A stream record could not be decoded and is not in the metrics.
     RecordSkipped,
 }
@@ -29,6 +31,7 @@ impl Counter {
         count(match self {
             Self::Conflict => "Conflicts",
             Self::Retry => "Retries",
+            Self::LimitNotKept => "LimitsNotKept",
             Self::RecordSkipped => "RecordsSkipped",
         });
     }

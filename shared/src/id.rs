@@ -28,6 +28,16 @@ impl SessionId {
     }
 }
 
+impl SessionId {
+    /// What the ids of the sessions that start at `time` begin with, to the millisecond; ids sort by it.
+    #[must_use]
+    pub fn prefix(time: DateTime<Utc>) -> String {
+        let digits = format!("{:012x}", time.timestamp_millis().max(0));
+        let (seconds, rest) = digits.split_at(8);
+        format!("{seconds}-{rest}")
+    }
+}
+
 impl FromStr for SessionId {
     type Err = NotASessionId;
 

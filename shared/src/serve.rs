@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     counters::Counters,
     dynamodb::{Connection, client::FromEnvironment, client_from_environment},
-    http::{ApiError, caller, reply},
+    http::{ApiError, caller, input, reply},
     logging,
     settings::{Environment, FromSettings},
 };
@@ -96,12 +96,14 @@ async fn start<A: FromEnvironment>(function: &str) -> Result<(Arc<A>, Counters),
 }
 
 /// What `handle` answers, its error included: the same on Lambda and in the local server.
-pub async fn answer<A, F, R>(handle: F, app: Arc<A>, request: Request) -> Response<Body>
+pub async fn answer<A, F, R>(handle: F, app: Arc<A>, mut request: Request) -> Response<Body>
 where
     F: Fn(Arc<A>, Request) -> R,
     R: Future<Output = Result<Response<Body>, ApiError>>,
 {
     let request_id = caller::request_id(&request).map(str::to_owned);
+    let deadline = input::deadline_of(&request);
+    request.extensions_mut().insert(deadline);
     let mut response = handle(app, request).await.unwrap_or_else(ApiError::into_response);
     reply::identify(&mut response, request_id.as_deref());
     response

@@ -1,7 +1,7 @@
 //! The settings of a function: environment variables, which the template declares. Each room reads its own, once, at
 //! start-up.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, str::FromStr};
 
 use thiserror::Error;
 
@@ -59,10 +59,32 @@ impl<'a> Environment<'a> {
         range: RangeInclusive<i64>,
         expected: &'static str,
     ) -> Result<i64, SettingsError> {
-        let value = self.required(name)?;
-        match value.parse() {
-            Ok(number) if range.contains(&number) => Ok(number),
-            _ => Err(SettingsError::Invalid { name, expected, value }),
+        within(name, self.required(name)?, &range, expected)
+    }
+
+    /// The same of a variable that is `default` where it is absent or empty.
+    pub fn whole_number_or<N: FromStr + PartialOrd>(
+        &self,
+        default: N,
+        name: &'static str,
+        range: RangeInclusive<N>,
+        expected: &'static str,
+    ) -> Result<N, SettingsError> {
+        match self.text(name) {
+            value if value.is_empty() => Ok(default),
+            value => within(name, value, &range, expected),
         }
+    }
+}
+
+fn within<N: FromStr + PartialOrd>(
+    name: &'static str,
+    value: String,
+    range: &RangeInclusive<N>,
+    expected: &'static str,
+) -> Result<N, SettingsError> {
+    match value.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(SettingsError::Invalid { name, expected, value }),
     }
 }

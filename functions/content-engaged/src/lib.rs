@@ -28,10 +28,11 @@ struct Reply {
 /// Sets the value on the session that the id in the path stands for, and renews one that had expired.
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
+    let visit = app.visit(&user, input::deadline(&request));
     let id = input::path_session_id(&request).map_err(ApiError::invalid_session_id("sessionId"))?;
     let Input { engaged } = input::json_object(&request, EXPECTED)?;
     let client = caller::client_info(&request);
-    let head = operations::engage(&app, &user, id, engaged, &client).await?;
+    let head = operations::engage(visit, id, engaged, &client).await?;
     Ok(reply::json(&Reply {
         status: "success",
         message: format!("Content engaged status updated to {engaged}"),

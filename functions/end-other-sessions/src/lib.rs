@@ -21,10 +21,11 @@ struct Reply {
 /// the caller meant to keep a session, and it cannot be told which.
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
+    let visit = app.visit(&user, input::deadline(&request));
     let kept = input::header_session_id(&request)
         .transpose()
         .map_err(ApiError::invalid_session_id("The X-Session-ID header"))?;
-    let ended_sessions = operations::end_others(&app, &user, kept).await?;
+    let ended_sessions = operations::end_others(visit, kept).await?;
     let noun = if ended_sessions == 1 { "session" } else { "sessions" };
     let message = format!("{ended_sessions} {noun} ended");
     Ok(reply::json(&Reply { status: "success", message, ended_sessions }))

@@ -10,6 +10,7 @@ use shared::{
     sessions::{
         App,
         operations::{self, Phase},
+        rules::EndReason,
     },
 };
 
@@ -20,6 +21,7 @@ struct Reply {
     session: SessionView,
     state: &'static str,
     end_time: Option<String>,
+    end_reason: Option<&'static str>,
     renewed_from: Option<String>,
     requested_session_id: String,
 }
@@ -28,16 +30,19 @@ struct Reply {
 /// the caller's own; one that names none is ignored. Reads only: it neither renews nor keeps alive.
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
+    let visit = app.visit(&user, input::deadline(&request));
     let id = input::path_session_id(&request).map_err(ApiError::invalid_session_id("sessionId"))?;
     let own = input::header_session_id(&request).and_then(Result::ok);
-    let found = operations::get(&app, &user, id, own).await?;
+    let found = operations::get(visit, id, own).await?;
     let renewed_from = found.shown.session.renewed_from.map(|from| from.to_string());
     let shown = SessionView::from(found.shown);
-    let (state, end_time, session) = match found.phase {
-        Phase::Live => ("live", None, shown),
-        Phase::Expired { end_time } => ("expired", Some(instant(end_time)), shown.over()),
-        Phase::Ended { end_time } => ("ended", Some(instant(end_time)), shown.over()),
+    let (state, end_time, end_reason, session) = match found.phase {
+        Phase::Live => ("live", None, None, shown),
+        Phase::Expired { end_time } => ("expired", Some(instant(end_time)), None, shown.over()),
+        Phase::Ended { end_time, reason } => {
+            ("ended", Some(instant(end_time)), reason.map(EndReason::name), shown.over())
+        }
     };
     let requested_session_id = id.to_string();
-    Ok(reply::json(&Reply { session, state, end_time, renewed_from, requested_session_id }))
+    Ok(reply::json(&Reply { session, state, end_time, end_reason, renewed_from, requested_session_id }))
 }

@@ -29,12 +29,13 @@ struct Started {
 /// sent. The body is ignored: it may be the provider's credentials.
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
+    let visit = app.visit(&user, input::deadline(&request));
     let client = caller::client_info(&request);
     let session = match input::idempotency_key(&request) {
-        None => operations::login(&app, &user, client).await?,
+        None => operations::login(visit, client).await?,
         Some(key) => {
             let key = key.map_err(|_| ApiError::InvalidIdempotencyKey)?;
-            operations::login_once(&app, &user, key, &client).await?
+            operations::login_once(visit, key, &client).await?
         }
     };
     let body = Started {

@@ -6,7 +6,7 @@ use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
 use shared::{
     http::{ApiError, caller, input, reply},
-    sessions::{App, SessionError, operations},
+    sessions::{App, SessionError, operations, rules::EndReason},
 };
 
 const EXPECTED: &str = "The body must be empty or a JSON object whose sessionId is a string or null";
@@ -25,13 +25,14 @@ struct Reply {
 /// Ends the session that the body names, if the caller has one of that name.
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
+    let visit = app.visit(&user, input::deadline(&request));
     let input = if request.body().trim_ascii().is_empty() {
         Input::default()
     } else {
         input::json_object(&request, EXPECTED)?
     };
     if let Some(Ok(id)) = input.session_id.map(|text| text.parse()) {
-        match operations::end(&app, &user, id).await {
+        match operations::end(visit, id, EndReason::Logout).await {
             Ok(_) | Err(SessionError::Unknown) => {}
             Err(fault) => return Err(fault.into()),
         }

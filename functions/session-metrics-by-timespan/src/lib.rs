@@ -36,8 +36,9 @@ struct Row {
 /// Every period that the range touches, in order; one that the range cuts holds only the days within.
 pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<Body>, ApiError> {
     let range = reports.range_for_reader(&request)?;
+    let store = reports.store.until(input::deadline(&request));
     let span = Span::parse(input::query(&request, "span"))?;
-    let periods = reports::by_period(&reports.store, range, span).await?;
+    let periods = reports::by_period(&store, range, span).await?;
     let row = |(first, figures): (NaiveDate, Figures)| {
         let period = match span {
             Span::Daily | Span::Weekly => first.to_string(),

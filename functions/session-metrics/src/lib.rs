@@ -6,7 +6,7 @@ use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use shared::{
     clock::instant,
-    http::{ApiError, reader::Reports, reply},
+    http::{ApiError, input, reader::Reports, reply},
     metrics::{
         calendar::{Range, first_instant, last_instant},
         histogram::EDGES,
@@ -61,10 +61,11 @@ struct Part {
 /// Sums the rows of the days in the range.
 pub async fn handle(reports: Arc<Reports>, request: Request) -> Result<Response<Body>, ApiError> {
     let range = reports.range_for_reader(&request)?;
+    let store = reports.store.until(input::deadline(&request));
     let (totals, previous) = match Reports::compared_range(&request, range)? {
-        None => (reports::whole(&reports.store, range).await?, None),
+        None => (reports::whole(&store, range).await?, None),
         Some(before) => {
-            let (whole, previous) = reports::compared(&reports.store, range, before).await?;
+            let (whole, previous) = reports::compared(&store, range, before).await?;
             (whole, Some(Totals::of(&previous, before, &reports)))
         }
     };

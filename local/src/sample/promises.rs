@@ -36,7 +36,7 @@ fn by_day() -> BTreeMap<NaiveDate, Vec<&'static Session>> {
 
 fn duration(session: &Session) -> TimeDelta {
     match session.state {
-        State::Ended { end_time } => end_time - session.start_time,
+        State::Ended { end_time, .. } => end_time - session.start_time,
         _ => session.last_active_time - session.start_time,
     }
 }
@@ -65,7 +65,7 @@ fn check(plan: &Plan, sessions: &[Sampled]) {
         assert!(start <= active && active <= *written && *written <= plan.now, "{sampled:?}");
         match session.state {
             State::Active => assert_eq!(*written, active),
-            State::Ended { end_time } => assert!(active <= end_time && *written == end_time),
+            State::Ended { end_time, .. } => assert!(active <= end_time && *written == end_time),
             State::Expired { end_time, renewed_to } => {
                 let next = &by_id[&renewed_to];
                 assert_eq!((end_time, *written), (active, next.session.start_time));
@@ -78,7 +78,7 @@ fn check(plan: &Plan, sessions: &[Sampled]) {
         let device = (user.as_str(), session.client.user_agent.clone(), session.client.ip_address.clone());
         if let Some(before) = last.insert(device, sampled) {
             let is_over = match before.session.state {
-                State::Ended { end_time } => end_time < start,
+                State::Ended { end_time, .. } => end_time < start,
                 _ => before.session.last_active_time + plan.lifetimes.timeout < start,
             };
             assert!(is_over, "{before:?}\n{sampled:?}");

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use shared::{
     id::SessionId,
-    sessions::rules::{Session, State},
+    sessions::rules::{EndReason, Session, State},
 };
 use uuid::Builder;
 
@@ -101,7 +101,7 @@ impl Visits<'_> {
         let start = day.at(user.minute(&mut self.chance), zone, &mut self.chance);
         let before = self.last.get(&(place, device)).copied();
         let is_free = before.is_none_or(|before| match self.sessions[before].session.state {
-            State::Ended { end_time } => end_time < start,
+            State::Ended { end_time, .. } => end_time < start,
             _ => self.sessions[before].session.last_active_time + lifetimes.timeout < start,
         });
         if start > now || !is_free {
@@ -120,7 +120,7 @@ impl Visits<'_> {
             old.written = start;
         }
         let written = match session.state {
-            State::Ended { end_time } => end_time,
+            State::Ended { end_time, .. } => end_time,
             _ => session.last_active_time,
         };
         self.last.insert((place, device), self.sessions.len());
@@ -165,7 +165,7 @@ impl Visits<'_> {
         session.last_active_time = last;
         let end = last + TimeDelta::milliseconds(chance.i64(0..interval.num_milliseconds().max(1)));
         if chance.f64() < user.tidiness && end <= now {
-            session.state = State::Ended { end_time: end };
+            session.state = State::Ended { end_time: end, reason: Some(EndReason::Logout) };
         }
         session.content_engaged = chance.f64() < user.interest * engaged(last - start);
     }

@@ -10,14 +10,15 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use shared::{
+    clock::Deadline,
     dynamodb::Transaction,
     id::{SessionId, UserId},
     sessions::{
-        Store, Write,
+        Records, Store, Write,
         changes::Change,
         conditions::Condition,
         item,
-        rules::{Body, ClientInfo, Head, Lifetimes, Moment, Record, Session, State},
+        rules::{Body, ClientInfo, EndReason, Head, Lifetimes, Moment, Record, Session, State},
     },
 };
 
@@ -43,17 +44,19 @@ fn targets() -> [SessionId; 2] {
         .map(|id| id.parse().unwrap())
 }
 
+fn ended(end_time: DateTime<Utc>) -> State {
+    State::Ended { end_time, reason: Some(EndReason::EndedOthers) }
+}
+
 /// A session in every state, last active at, just before and just after each border; a tombstone; nothing.
 fn records(id: SessionId, moment: &Moment) -> Vec<Option<Record>> {
     let purge_at = at((moment.now().timestamp() - 5) * 1_000);
     let [to, _] = targets();
     let mut records = vec![None, Some(Record { body: Body::Tombstone { renewed_to: to }, purge_at })];
-    for border in [moment.cut(), moment.now()] {
+    for border in [moment.cut() - TimeDelta::minutes(1), moment.cut(), moment.now()] {
         for last_active_time in [border - MS, border, border + MS] {
             let end_time = last_active_time;
-            for state in
-                [State::Active, State::Ended { end_time }, State::Expired { end_time, renewed_to: to }]
-            {
+            for state in [State::Active, ended(end_time), State::Expired { end_time, renewed_to: to }] {
                 let session = Session {
                     id,
                     start_time: last_active_time - TimeDelta::hours(2),
@@ -78,8 +81,11 @@ fn changes(moment: Moment) -> Vec<Change> {
         Change::Renew { successor: other, moment },
         Change::Point { read: one, head },
         Change::Point { read: other, head },
-        Change::End(moment),
-        Change::EndAsOfLastActivity(moment),
+        Change::End { reason: EndReason::Logout, moment },
+        Change::EndAsOfLastActivity { reason: EndReason::Ended, moment },
+        Change::EndSurplus { seen: moment.now() + MS, moment },
+        Change::EndSurplus { seen: moment.cut(), moment },
+        Change::Unlist(moment),
         Change::Engage { engaged: true, moment },
         Change::Engage { engaged: false, moment },
     ]
@@ -91,9 +97,11 @@ fn kind(change: &Change) -> usize {
         Change::Touch(_) => 0,
         Change::Renew { .. } => 1,
         Change::Point { .. } => 2,
-        Change::End(_) => 3,
-        Change::EndAsOfLastActivity(_) => 4,
+        Change::End { .. } => 3,
+        Change::EndAsOfLastActivity { .. } => 4,
         Change::Engage { .. } => 5,
+        Change::EndSurplus { .. } => 6,
+        Change::Unlist(_) => 7,
     }
 }
 
@@ -104,7 +112,7 @@ fn every_kind_of_change_is_tried() {
     }
     let lifetimes = Lifetimes { timeout: TimeDelta::hours(1), retention: TimeDelta::days(90) };
     let kinds: BTreeSet<usize> = changes(lifetimes.at(at(0))).iter().map(kind).collect();
-    assert_eq!(kinds, (0..6).collect());
+    assert_eq!(kinds, (0..8).collect());
 }
 
 /// A table, and a user who is nobody else's.
@@ -115,6 +123,10 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
+    fn records(&self) -> Records<'_> {
+        self.store.of(&self.user, Deadline::NONE)
+    }
+
     /// An id under which the table has `record`.
     async fn with(&self, id: SessionId, record: Option<&Record>) {
         if let Some(record) = record {
@@ -133,12 +145,15 @@ impl Table<'_> {
     /// The engine does what the change says, and where its condition does not hold, nothing.
     async fn check_change(&self, id: SessionId, record: Option<Record>, change: Change) {
         self.with(id, record.as_ref()).await;
-        let outcome = self.store.change(&self.user, id, &change).await.unwrap();
+        let outcome = self.records().change(id, &change).await.unwrap();
         let holds = change.condition().holds(record.as_ref());
         let expected = if holds { Write::Done } else { Write::Refused(record.clone()) };
         assert_eq!(outcome, expected, "{change:?} of {record:?}");
         let after = if holds { record.as_ref().map(|record| change.apply(record)) } else { record.clone() };
-        let after = after.map(|after| item::encode(&self.user, id, &after).unwrap());
+        let mut after = after.map(|after| item::encode(&self.user, id, &after).unwrap());
+        if let (Change::Unlist(_), true, Some(item)) = (change, holds, &mut after) {
+            assert!(item.remove("activeDay").is_some(), "all that is changed");
+        }
         assert_eq!(self.stored(id).await, after, "{change:?} of {record:?}");
     }
 
@@ -150,19 +165,19 @@ impl Table<'_> {
         // A login's put, under the very id.
         if record.is_some() {
             let put = Session { id, ..session(*moment) };
-            let refused = self.store.start(&self.user, &put, moment).await.unwrap();
+            let refused = self.records().start(&put, moment).await.unwrap();
             assert_eq!(refused, Write::Refused(record.clone()), "a login in the place of {record:?}");
         }
         // A successor whose id is taken.
         let taken = session(*moment);
-        assert_eq!(self.store.start(&self.user, &taken, moment).await.unwrap(), Write::Done);
-        let renewed = self.store.renew(&self.user, id, &taken, moment).await.unwrap();
+        assert_eq!(self.records().start(&taken, moment).await.unwrap(), Write::Done);
+        let renewed = self.records().renew(id, &taken, moment).await.unwrap();
         assert_eq!(renewed, Transaction::Refused, "a taken id in the place of {record:?}");
-        let renewed = self.store.renew(&self.user, id, &successor, moment).await.unwrap();
+        let renewed = self.records().renew(id, &successor, moment).await.unwrap();
         let expired = Condition::Expired(*moment).holds(record.as_ref());
         assert_eq!(renewed == Transaction::Done, expired, "a renewal of {record:?}");
         assert_eq!(self.stored(successor.id).await.is_some(), expired, "{record:?}");
-        let started = self.store.start_for_unknown(&self.user, id, &other, moment).await.unwrap();
+        let started = self.records().start_for_unknown(id, &other, moment).await.unwrap();
         let absent = Condition::Absent.holds(record.as_ref());
         assert_eq!(started == Transaction::Done, absent, "a start in the place of {record:?}");
         assert_eq!(self.stored(other.id).await.is_some(), absent, "{record:?}");

@@ -93,7 +93,8 @@ fn errors() -> impl Iterator<Item = ApiError> {
             ApiError::InvalidBody(_) => ApiError::InvalidRange(String::new()),
             ApiError::InvalidRange(_) => ApiError::SessionNotFound,
             ApiError::SessionNotFound => ApiError::SessionEnded,
-            ApiError::SessionEnded => ApiError::Unavailable(String::new()),
+            ApiError::SessionEnded => ApiError::TooManySessions(""),
+            ApiError::TooManySessions(_) => ApiError::Unavailable(String::new()),
             ApiError::Unavailable(_) => ApiError::Internal(String::new()),
             ApiError::Internal(_) => return None,
         })

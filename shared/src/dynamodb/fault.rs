@@ -20,9 +20,16 @@ pub enum Fault {
     /// Another transaction was at the same record. Nothing was written.
     #[error("conflict: {0}")]
     Conflict(String),
-    /// Throttled, timed out, unreachable, or failed in itself. A write may or may not have taken effect.
+    /// Timed out, unreachable, or failed in itself. A write may or may not have taken effect.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// More than the table takes for now. The SDK has slowed down already, or it was a transaction; going on at once
+    /// would only keep it so. Nothing was written.
+    #[error("throttled: {0}")]
+    Throttled(String),
+    /// What belongs to one partition key is as large as a local index allows. Nothing was written.
+    #[error("full: {0}")]
+    Full(String),
     /// Refused for a reason that another try does not mend: a missing table or permission, say.
     #[error("refused: {0}")]
     Refused(String),
@@ -39,7 +46,9 @@ impl Fault {
             SdkError::ConstructionFailure(_) => Self::Refused(cause),
             SdkError::ServiceError(service) => match service.err().code() {
                 Some("TransactionConflictException") => Self::Conflict(cause),
-                Some(code) if THROTTLED.contains(&code) => Self::Unavailable(cause),
+                Some("TransactionInProgressException") => Self::Unavailable(cause),
+                Some("ItemCollectionSizeLimitExceededException") => Self::Full(cause),
+                Some(code) if THROTTLED.contains(&code) => Self::Throttled(cause),
                 _ if service.raw().status().is_server_error() => Self::Unavailable(cause),
                 _ => Self::Refused(cause),
             },
@@ -55,8 +64,15 @@ impl Fault {
             return None;
         }
         let cause = format!("the transaction was cancelled: {}", codes.join(", "));
-        let passes = |code: &&str| *code == "TransactionConflict" || THROTTLED_IN_TRANSACTION.contains(code);
-        Some(if codes.iter().any(passes) { Self::Conflict(cause) } else { Self::Refused(cause) })
+        Some(if codes.contains(&"ItemCollectionSizeLimitExceeded") {
+            Self::Full(cause)
+        } else if codes.iter().any(|code| THROTTLED_IN_TRANSACTION.contains(code)) {
+            Self::Throttled(cause)
+        } else if codes.contains(&"TransactionConflict") {
+            Self::Conflict(cause)
+        } else {
+            Self::Refused(cause)
+        })
     }
 }
 
@@ -67,13 +83,9 @@ impl From<BuildError> for Fault {
     }
 }
 
-/// Error codes that say "slower", or "not yet".
-const THROTTLED: &[&str] = &[
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-    "TransactionInProgressException",
-];
+/// Error codes that say "slower".
+const THROTTLED: &[&str] =
+    &["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"];
 
 /// The same as reasons of a cancelled transaction.
 const THROTTLED_IN_TRANSACTION: &[&str] = &["ProvisionedThroughputExceeded", "ThrottlingError"];

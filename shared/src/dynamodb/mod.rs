@@ -9,14 +9,16 @@ mod expression;
 mod fault;
 mod retry;
 mod transaction;
+mod within;
 
 pub(crate) use self::{
     attempts::Attempts,
-    batch::get_all,
+    batch::{BATCH, get_batch},
     client::client_from_environment,
     connection::Connection,
     expression::{ConditionalUpdate, Expression},
     retry::Retries,
     transaction::transact,
+    within::within,
 };
 pub use self::{expression::Attributes, fault::Fault, transaction::Transaction};

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Fault;
-use crate::counters::Counter;
+use crate::{clock::Deadline, counters::Counter};
 
 const TRIES: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 
-/// No new try after this: with two calls of 5 seconds in the last one, it ends within the functions' 15 seconds.
+/// No new try after this: whoever waits for an answer asks again by then.
 const BUDGET: Duration = Duration::from_secs(4);
 
 /// The tries that one operation has left. Nothing depends on it but when to give up.
@@ -19,12 +19,13 @@ const BUDGET: Duration = Duration::from_secs(4);
 pub(crate) struct Retries {
     made: u32,
     started: Instant,
+    deadline: Deadline,
 }
 
 impl Retries {
-    /// None spent yet; the time runs from now.
-    pub(crate) fn new() -> Self {
-        Self { made: 0, started: Instant::now() }
+    /// None spent yet; the time runs from now, and not beyond `deadline`.
+    pub(crate) fn new(deadline: Deadline) -> Self {
+        Self { made: 0, started: Instant::now(), deadline }
     }
 
     /// Waits a random while before the next try; gives `cause` back if there is none, or if it is no passing fault.
@@ -41,7 +42,7 @@ impl Retries {
             return Err(cause);
         };
         self.made += 1;
-        if self.made >= TRIES || self.started.elapsed() >= BUDGET {
+        if self.made >= TRIES || self.started.elapsed() >= BUDGET || self.deadline.is_over() {
             return Err(cause);
         }
         if matches!(cause, Fault::Conflict(_)) {

@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::{
     Client, operation::transact_write_items::TransactWriteItemsError, types::TransactWriteItem,
 };
 
-use super::Fault;
+use super::{Fault, within};
+use crate::clock::Deadline;
 
 /// How a transaction went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +18,13 @@ pub enum Transaction {
 }
 
 /// Writes all or nothing. The SDK gives every call a token of its own, so none is reused with other content.
-pub(crate) async fn transact(client: &Client, writes: Vec<TransactWriteItem>) -> Result<Transaction, Fault> {
-    match client.transact_write_items().set_transact_items(Some(writes)).send().await {
+pub(crate) async fn transact(
+    client: &Client,
+    writes: Vec<TransactWriteItem>,
+    deadline: Deadline,
+) -> Result<Transaction, Fault> {
+    let request = client.transact_write_items().set_transact_items(Some(writes));
+    match within(deadline, request.send()).await {
         Ok(_) => Ok(Transaction::Done),
         Err(error) => match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {

@@ -21,6 +21,9 @@ use crate::{
 /// What passes by itself has mostly passed by then.
 const SECONDS_UNTIL_A_RETRY: &str = "1";
 
+/// The hour of the starts that count moves on; when the next one may be would take reading them all.
+const SECONDS_UNTIL_A_START: &str = "60";
+
 /// Why a request is not answered as it wished.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -48,6 +51,9 @@ pub enum ApiError {
     /// The session was ended, for good.
     #[error("Session has ended")]
     SessionEnded,
+    /// The caller has, or started of late, as many sessions as one may; says which.
+    #[error("{0}")]
+    TooManySessions(&'static str),
     /// A fault that may pass.
     #[error("Try again")]
     Unavailable(String),
@@ -76,6 +82,7 @@ impl ApiError {
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::SessionNotFound => (StatusCode::NOT_FOUND, "session_not_found"),
             Self::SessionEnded => (StatusCode::CONFLICT, "session_ended"),
+            Self::TooManySessions(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_sessions"),
             Self::Unavailable(cause) => {
                 tracing::error!(cause, "unavailable");
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
@@ -87,8 +94,13 @@ impl ApiError {
         };
         let body = ErrorBody { status: "error", code, message: &self.to_string() };
         let mut response = reply::json_with_status(status, &body);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(SECONDS_UNTIL_A_RETRY));
+        let seconds = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some(SECONDS_UNTIL_A_RETRY),
+            StatusCode::TOO_MANY_REQUESTS => Some(SECONDS_UNTIL_A_START),
+            _ => None,
+        };
+        if let Some(seconds) = seconds {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }
@@ -102,7 +114,13 @@ impl ApiError {
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Conflict(_) | Fault::Unavailable(_) => Self::Unavailable(fault.to_string()),
+            Fault::Conflict(_) | Fault::Unavailable(_) | Fault::Throttled(_) => {
+                Self::Unavailable(fault.to_string())
+            }
+            Fault::Full(cause) => {
+                tracing::error!(cause, "a user's records are as many as DynamoDB takes");
+                Self::TooManySessions("You have more sessions on record than there is room for")
+            }
             Fault::Refused(_) => Self::Internal(fault.to_string()),
         }
     }
@@ -113,7 +131,12 @@ impl From<SessionError> for ApiError {
         match error {
             SessionError::Unknown => Self::SessionNotFound,
             SessionError::Ended => Self::SessionEnded,
-            SessionError::ChainTooLong(_) | SessionError::NoFreeId => Self::Unavailable(error.to_string()),
+            SessionError::TooManyStarts => {
+                Self::TooManySessions("You started too many sessions within an hour")
+            }
+            SessionError::ChainTooLong(_) | SessionError::NoFreeId | SessionError::OutOfTime => {
+                Self::Unavailable(error.to_string())
+            }
             SessionError::Store(StoreError::Fault(fault)) => fault.into(),
             SessionError::Store(StoreError::Malformed(cause)) => Self::Internal(cause.to_string()),
         }

@@ -1,17 +1,42 @@
 //! What requests carry: the session id in the path or header, and a JSON body.
 
+use std::time::Duration;
+
 use lambda_http::{Request, RequestExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::ApiError;
-use crate::id::{NotASessionId, SessionId};
+use crate::{
+    clock::Deadline,
+    id::{NotASessionId, SessionId},
+};
+
+/// The time for a request where no invocation says how much there is, and never more than this: below the time for
+/// which the gateway waits, and that for which the template lets a function run.
+const LONGEST: Duration = Duration::from_secs(14);
+
+/// What is left of an invocation's time for the answer.
+const TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// Names the session that the calling browser has stored.
 pub const SESSION_HEADER: &str = "x-session-id";
 
 /// Makes a login repeatable: it stands for the session that the login opens.
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+
+/// When the request is to be answered, told from the invocation on Lambda.
+#[must_use]
+pub(crate) fn deadline_of(request: &Request) -> Deadline {
+    let stop = request.lambda_context_ref().map_or(u64::MAX, |context| context.deadline);
+    Deadline::before(stop, TO_ANSWER, LONGEST)
+}
+
+/// When the request is to be answered, as was told once when it came.
+#[must_use]
+pub fn deadline(request: &Request) -> Deadline {
+    request.extensions().get().copied().unwrap_or_else(|| deadline_of(request))
+}
 
 /// The `sessionId` of the path.
 pub fn path_session_id(request: &Request) -> Result<SessionId, NotASessionId> {

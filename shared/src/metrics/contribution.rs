@@ -26,7 +26,7 @@ impl Contribution {
     #[must_use]
     pub fn of(session: &Session) -> Self {
         let end = match session.state {
-            State::Ended { end_time } => end_time,
+            State::Ended { end_time, .. } => end_time,
             State::Active | State::Expired { .. } => session.last_active_time,
         };
         let duration = end - session.start_time;

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 
 use super::{MetricsError, MetricsStore, delta::Delta, row::lane_of, settings::Settings};
 use crate::{
-    clock::Clock,
+    clock::{Clock, Deadline},
     dynamodb::{Fault, Retries, client::FromEnvironment},
     settings::{Environment, SettingsError},
 };
@@ -58,7 +58,7 @@ impl Rollup {
         now: DateTime<Utc>,
     ) -> Result<(), MetricsError> {
         let lane = lane_of(shard);
-        let mut retries = Retries::new();
+        let mut retries = Retries::new(Deadline::NONE);
         loop {
             let row = self.store.get(day, lane).await?;
             let Some(next) = row.apply(shard, deltas, now) else { return Ok(()) };

@@ -17,7 +17,10 @@ use super::{
     rows::Rows,
     totals::Totals,
 };
-use crate::dynamodb::{Attributes, Expression, Fault, Transaction, transact};
+use crate::{
+    clock::Deadline,
+    dynamodb::{Attributes, Expression, Fault, Transaction, transact, within},
+};
 
 /// The metrics table, in one reporting time zone.
 #[derive(Clone, Debug)]
@@ -25,19 +28,27 @@ pub struct MetricsStore {
     client: Client,
     table: String,
     zone: Tz,
+    deadline: Deadline,
 }
 
 impl MetricsStore {
     /// The table named `table`, reached through `client`, with days of `zone`.
     #[must_use]
     pub fn new(client: Client, table: String, zone: Tz) -> Self {
-        Self { client, table, zone }
+        Self { client, table, zone, deadline: Deadline::NONE }
+    }
+
+    /// The same table for a request: what is asked of it fails once the deadline has passed.
+    #[must_use]
+    pub fn until(&self, deadline: Deadline) -> Self {
+        Self { deadline, ..self.clone() }
     }
 
     /// A row, read consistently; an empty one if there is none.
     pub async fn get(&self, day: NaiveDate, lane: u8) -> Result<Row, MetricsError> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(item::key(day, lane)));
-        let output = get.consistent_read(true).send().await.map_err(Fault::from_sdk)?;
+        let get = get.consistent_read(true).send();
+        let output = within(self.deadline, get).await.map_err(Fault::from_sdk)?;
         output.item.map_or_else(|| Ok(Row::default()), |item| Ok(item::decode(item, self.zone)?.1))
     }
 
@@ -68,7 +79,7 @@ impl MetricsStore {
                 .map_err(Fault::from)?;
             writes.push(TransactWriteItem::builder().put(put).build());
         }
-        Ok(transact(&self.client, writes).await? == Transaction::Done)
+        Ok(transact(&self.client, writes, self.deadline).await? == Transaction::Done)
     }
 
     /// Writes a row over the version before it; false if the table has another version.
@@ -78,7 +89,7 @@ impl MetricsStore {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         let put = put.condition_expression(text);
         let put = put.set_expression_attribute_values((!values.is_empty()).then_some(values));
-        match put.send().await {
+        match within(self.deadline, put.send()).await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
@@ -108,7 +119,8 @@ impl MetricsStore {
             .into_paginator()
             .items()
             .send();
-        let items: Vec<Attributes> = pages.collect::<Result<_, _>>().await.map_err(Fault::from_sdk)?;
+        let items = pages.collect::<Result<Vec<Attributes>, _>>();
+        let items = within(self.deadline, items).await.map_err(Fault::from_sdk)?;
         items.into_iter().map(|item| item::decode(item, self.zone)).collect()
     }
 }

@@ -150,7 +150,11 @@ mod tests {
                 id: SessionId::new(time(0)),
                 start_time: time(1_000),
                 last_active_time: time(1_000 + lasted / 2),
-                state: if ended { State::Ended { end_time: time(1_000 + lasted) } } else { State::Active },
+                state: if ended {
+                    State::Ended { end_time: time(1_000 + lasted), reason: None }
+                } else {
+                    State::Active
+                },
                 content_engaged: engaged,
                 renewed_from: renewed.then(|| SessionId::new(time(0))),
                 client: ClientInfo::default(),

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use chrono::TimeDelta;
 
 use super::{
-    rules::{Lifetimes, Moment},
+    rules::{Lifetimes, Limits, Moment},
     store::Store,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub struct App {
     /// The sessions table.
-    pub store: Store,
+    pub(super) store: Store,
     settings: Settings,
     clock: Clock,
 }
@@ -30,6 +30,8 @@ pub struct Settings {
     pub sessions_table: String,
     /// `SESSION_TIMEOUT_SECONDS` and `SESSION_RETENTION_DAYS`.
     pub lifetimes: Lifetimes,
+    /// `MAX_SESSIONS_PER_USER` and `MAX_STARTS_PER_USER_PER_HOUR`.
+    pub limits: Limits,
     /// `LOG_USER_ID=plain`: logs name users by their `sub` and not by its digest.
     pub log_plain_user_id: bool,
 }
@@ -44,6 +46,18 @@ impl Settings {
         )?;
         let retention =
             environment.whole_number("SESSION_RETENTION_DAYS", 1..=3_650, "a whole number from 1 to 3650")?;
+        let live = environment.whole_number_or(
+            Limits::DEFAULT.live,
+            "MAX_SESSIONS_PER_USER",
+            1..=1_000,
+            "a whole number from 1 to 1000",
+        )?;
+        let starts = environment.whole_number_or(
+            Limits::DEFAULT.starts,
+            "MAX_STARTS_PER_USER_PER_HOUR",
+            0..=1_000,
+            "a whole number from 0 to 1000",
+        )?;
         let log_plain_user_id = match environment.text("LOG_USER_ID").as_str() {
             "" | "hash" => false,
             "plain" => true,
@@ -58,6 +72,7 @@ impl Settings {
                 timeout: TimeDelta::seconds(timeout),
                 retention: TimeDelta::days(retention),
             },
+            limits: Limits { live, starts },
             log_plain_user_id,
         })
     }
@@ -84,6 +99,10 @@ impl App {
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
         self.settings.lifetimes
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.settings.limits
     }
 
     pub(super) fn moment(&self) -> Moment {
@@ -116,7 +135,13 @@ mod tests {
         let settings = read(&COMPLETE).unwrap();
         assert_eq!(settings.lifetimes.timeout, TimeDelta::hours(1));
         assert_eq!(settings.lifetimes.retention, TimeDelta::days(90));
+        assert_eq!(settings.limits, Limits { live: 100, starts: 300 });
         assert!(!settings.log_plain_user_id);
+        let own = [("MAX_SESSIONS_PER_USER", "1000"), ("MAX_STARTS_PER_USER_PER_HOUR", "0")];
+        let settings = read(&[&COMPLETE[..], &own].concat()).unwrap();
+        assert_eq!(settings.limits, Limits { live: 1_000, starts: 0 });
+        let empty = own.map(|(name, _)| (name, ""));
+        assert_eq!(read(&[&COMPLETE[..], &empty].concat()).unwrap().limits, Limits::DEFAULT);
     }
 
     #[test]
@@ -132,6 +157,16 @@ mod tests {
                 "SESSION_RETENTION_DAYS",
                 "ninety",
                 "the environment variable SESSION_RETENTION_DAYS must be a whole number from 1 to 3650, not \"ninety\"",
+            ),
+            (
+                "MAX_SESSIONS_PER_USER",
+                "0",
+                "the environment variable MAX_SESSIONS_PER_USER must be a whole number from 1 to 1000, not \"0\"",
+            ),
+            (
+                "MAX_STARTS_PER_USER_PER_HOUR",
+                "1001",
+                "the environment variable MAX_STARTS_PER_USER_PER_HOUR must be a whole number from 0 to 1000, not \"1001\"",
             ),
             ("LOG_USER_ID", "yes", "the environment variable LOG_USER_ID must be hash or plain, not \"yes\""),
         ] {

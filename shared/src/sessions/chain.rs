@@ -2,7 +2,7 @@
 
 use super::{
     changes::Change,
-    error::SessionError,
+    error::{SessionError, StoreError},
     rules::{Head, Pointer, Record},
     store::Write,
     visit::Visit,
@@ -18,19 +18,36 @@ pub(super) struct Walk<'a> {
     start: SessionId,
     at: SessionId,
     hops: u32,
-    /// What the start's own record pointed to, once that was read.
-    first: Option<Pointer>,
+    /// What the start's own record pointed to, once that was read, and what led here.
+    first_and_last: Option<(Pointer, Pointer)>,
 }
 
 impl<'a> Walk<'a> {
     /// A walk that has yet to leave `start`.
     pub(super) fn new(visit: Visit<'a>, start: SessionId) -> Self {
-        Self { visit, start, at: start, hops: 0, first: None }
+        Self { visit, start, at: start, hops: 0, first_and_last: None }
     }
 
     /// Where the walk is.
     pub(super) fn at(&self) -> SessionId {
         self.at
+    }
+
+    /// Changes the record here, if it is such that this is right. After a fault the next walk goes on from here.
+    pub(super) async fn change(&self, change: &Change) -> Result<Write, StoreError> {
+        let outcome = self.visit.change(self.at, change).await;
+        if outcome.is_err() {
+            self.save().await;
+        }
+        outcome
+    }
+
+    /// The walk may not go on: the next one shall from here.
+    pub(super) async fn save(&self) {
+        if let Some((_, last)) = self.first_and_last {
+            // The record here is kept at least as long as the pointer to it.
+            self.arrive(Head { id: self.at, purge_at: last.kept_until }).await;
+        }
     }
 
     /// One hop along `pointer`, which the record at the present position holds.
@@ -44,10 +61,12 @@ impl<'a> Walk<'a> {
     }
 
     fn step(&mut self, pointer: Pointer) -> Result<(), SessionError> {
+        self.visit.in_time()?;
         if self.hops == HOPS {
             return Err(SessionError::ChainTooLong(HOPS));
         }
-        self.first.get_or_insert(pointer);
+        let first = self.first_and_last.map_or(pointer, |(first, _)| first);
+        self.first_and_last = Some((first, pointer));
         self.at = pointer.to;
         self.hops += 1;
         Ok(())
@@ -55,15 +74,16 @@ impl<'a> Walk<'a> {
 
     /// The walk has led to `head`: leaves the start's pointer short and fresh.
     pub(super) async fn arrive(&self, head: Head) {
-        if self.first.is_some_and(|first| first.is_worth_moving(&head)) {
+        if self.first_and_last.is_some_and(|(first, _)| first.is_worth_moving(&head)) {
             self.point_start_to(head).await;
         }
     }
 
     /// Best effort: the answer is right without it, and the next heartbeat tries again.
     async fn point_start_to(&self, head: Head) {
-        let Some(read) = self.first else { return };
-        match self.visit.change(self.start, &Change::Point { read: read.to, head }).await {
+        let Some((first, _)) = self.first_and_last else { return };
+        let change = Change::Point { read: first.to, head };
+        match self.visit.records_at_last().change(self.start, &change).await {
             Ok(Write::Done | Write::Refused(_)) => {}
             Err(cause) => tracing::warn!(%cause, session_id = %self.start, "a pointer could not be moved"),
         }
@@ -83,7 +103,7 @@ pub(super) struct Chain {
 pub(super) async fn read(visit: Visit<'_>, start: SessionId) -> Result<Chain, SessionError> {
     let mut walk = Walk::new(visit, start);
     let mut chain = Chain::default();
-    while let Some(record) = visit.app.store.get(visit.user, walk.at).await? {
+    while let Some(record) = visit.records().get(walk.at).await? {
         chain.ids.push(walk.at);
         let Some(pointer) = record.pointer() else {
             chain.head = Some(record);

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use super::{
     conditions::Condition,
     item::{
-        ACTIVE_DAY, CONTENT_ENGAGED, END_TIME, LAST_ACTIVE_TIME, PURGE_AT, RENEWED_TO, STATE, StateName, day,
-        id, milliseconds, seconds,
+        ACTIVE_DAY, CONTENT_ENGAGED, END_REASON, END_TIME, LAST_ACTIVE_TIME, PURGE_AT, RENEWED_TO, STATE,
+        StateName, day, id, milliseconds, seconds,
     },
-    rules::{Body, Head, Moment, Record, Session, State},
+    rules::{Body, EndReason, Head, Moment, Record, Session, State},
 };
 use crate::{dynamodb::Expression, id::SessionId};
 
@@ -34,10 +34,29 @@ pub enum Change {
         head: Head,
     },
     /// Ends a live session now.
-    End(Moment),
+    End {
+        /// What ends it.
+        reason: EndReason,
+        /// The moment of the request.
+        moment: Moment,
+    },
     /// Ends a session as of its last activity: one that has silently expired, or that is ahead of this host's clock
     /// (ending it now would give it a negative duration).
-    EndAsOfLastActivity(Moment),
+    EndAsOfLastActivity {
+        /// What ends it.
+        reason: EndReason,
+        /// The moment of the request.
+        moment: Moment,
+    },
+    /// Ends a session beyond the limit, unless it was active since it was seen.
+    EndSurplus {
+        /// Its last activity when it was seen.
+        seen: DateTime<Utc>,
+        /// The moment of the request.
+        moment: Moment,
+    },
+    /// Takes a session that silently expired out of the index, which no rule needs it in. No more of its record changes.
+    Unlist(Moment),
     /// Says whether the user of a live session engaged with the content; leaves its last activity alone.
     Engage {
         /// The new value.
@@ -55,8 +74,12 @@ impl Change {
             Self::Touch(moment) => Condition::Live(moment).and(Condition::Behind(moment)),
             Self::Renew { moment, .. } => Condition::Expired(moment),
             Self::Point { read, .. } => Condition::PointsTo(read),
-            Self::End(moment) => Condition::Live(moment).and(Condition::Ahead(moment).not()),
-            Self::EndAsOfLastActivity(moment) => Condition::Expired(moment).or(Condition::Ahead(moment)),
+            Self::End { moment, .. } => Condition::Live(moment).and(Condition::Ahead(moment).not()),
+            Self::EndAsOfLastActivity { moment, .. } => {
+                Condition::Expired(moment).or(Condition::Ahead(moment))
+            }
+            Self::EndSurplus { seen, .. } => Condition::LastActive(seen),
+            Self::Unlist(moment) => Condition::LongExpired(moment),
             Self::Engage { moment, .. } => Condition::Live(moment),
         }
     }
@@ -68,22 +91,15 @@ impl Change {
             Body::Session(session) => Body::Session(self.applied_to(session)),
             Body::Tombstone { renewed_to } => Body::Tombstone { renewed_to: self.pointed_from(*renewed_to) },
         };
-        Record { body, purge_at: self.purge_at() }
+        Record { body, purge_at: self.purge_at().unwrap_or(record.purge_at) }
     }
 
     /// Whether a record looks like what this change makes of a session that it ends: after a repeat of the request,
     /// whose first answer was lost.
     #[must_use]
     pub fn has_ended(&self, record: &Record) -> bool {
-        let Some(Session { state: State::Ended { end_time }, last_active_time, .. }) = record.session()
-        else {
-            return false;
-        };
-        match self {
-            Self::End(moment) => *end_time == moment.now(),
-            Self::EndAsOfLastActivity(_) => end_time == last_active_time,
-            _ => false,
-        }
+        let Some(session) = record.session() else { return false };
+        matches!(session.state, State::Ended { .. }) && self.ended(session) == Some(session.state)
     }
 
     /// The update as DynamoDB reads it.
@@ -98,17 +114,20 @@ impl Change {
                     .value(":successor", id(*successor))
             }
             Self::Point { head, .. } => set(&[(RENEWED_TO, ":head")]).value(":head", id(head.id)),
-            Self::End(moment) => over(&[(STATE, ":state"), (END_TIME, ":now")])
-                .value(":state", StateName::Ended)
-                .value(":now", milliseconds(moment.now())),
-            Self::EndAsOfLastActivity(_) => {
-                over(&[(STATE, ":state"), (END_TIME, LAST_ACTIVE_TIME)]).value(":state", StateName::Ended)
+            Self::End { reason, moment } => ended(":end", *reason).value(":end", milliseconds(moment.now())),
+            Self::EndAsOfLastActivity { reason, .. } => ended(LAST_ACTIVE_TIME, *reason),
+            Self::EndSurplus { seen, moment } => {
+                ended(":end", EndReason::Limit).value(":end", milliseconds(moment.now().max(*seen)))
             }
+            Self::Unlist(_) => Expression::new(format!("REMOVE {ACTIVE_DAY}")),
             Self::Engage { engaged, .. } => {
                 set(&[(CONTENT_ENGAGED, ":engaged")]).value(":engaged", AttributeValue::Bool(*engaged))
             }
         };
-        update.value(":purge", seconds(self.purge_at()))
+        match self.purge_at() {
+            Some(at) => update.value(":purge", seconds(at)),
+            None => update,
+        }
     }
 
     fn applied_to(&self, session: &Session) -> Session {
@@ -124,11 +143,24 @@ impl Change {
                     *renewed_to = self.pointed_from(*renewed_to);
                 }
             }
-            Self::End(moment) => after.state = State::Ended { end_time: moment.now() },
-            Self::EndAsOfLastActivity(_) => after.state = State::Ended { end_time: last_activity },
             Self::Engage { engaged, .. } => after.content_engaged = engaged,
+            Self::End { .. } | Self::EndAsOfLastActivity { .. } | Self::EndSurplus { .. } => {
+                after.state = self.ended(session).unwrap_or(after.state);
+            }
+            Self::Unlist(_) => {}
         }
         after
+    }
+
+    /// The state in which this leaves a session that it ends.
+    fn ended(&self, session: &Session) -> Option<State> {
+        let (end_time, reason) = match *self {
+            Self::End { reason, moment } => (moment.now(), reason),
+            Self::EndAsOfLastActivity { reason, .. } => (session.last_active_time, reason),
+            Self::EndSurplus { seen, moment } => (moment.now().max(seen), EndReason::Limit),
+            _ => return None,
+        };
+        Some(State::Ended { end_time, reason: Some(reason) })
     }
 
     fn pointed_from(&self, before: SessionId) -> SessionId {
@@ -138,15 +170,18 @@ impl Change {
         }
     }
 
-    /// A record is kept for timeout and retention from its last write on, a pointer as long as its target.
-    fn purge_at(&self) -> DateTime<Utc> {
+    /// A record is kept for timeout and retention from its last write on, a pointer as long as its target. `None` leaves
+    /// that as it is.
+    fn purge_at(&self) -> Option<DateTime<Utc>> {
         match self {
-            Self::Point { head, .. } => head.purge_at,
+            Self::Point { head, .. } => Some(head.purge_at),
             Self::Touch(moment)
             | Self::Renew { moment, .. }
-            | Self::End(moment)
-            | Self::EndAsOfLastActivity(moment)
-            | Self::Engage { moment, .. } => moment.purge_at(),
+            | Self::End { moment, .. }
+            | Self::EndAsOfLastActivity { moment, .. }
+            | Self::EndSurplus { moment, .. }
+            | Self::Engage { moment, .. } => Some(moment.purge_at()),
+            Self::Unlist(_) => None,
         }
     }
 }
@@ -157,6 +192,12 @@ fn set(assignments: &[(&str, &str)]) -> Expression {
         text.extend([", ", attribute, " = ", value]);
     }
     Expression::new(text)
+}
+
+fn ended(end_time: &str, reason: EndReason) -> Expression {
+    over(&[(STATE, ":state"), (END_TIME, end_time), (END_REASON, ":reason")])
+        .value(":state", StateName::Ended)
+        .value(":reason", AttributeValue::S(reason.name().to_owned()))
 }
 
 /// The session is over, and so leaves the index of the active ones.

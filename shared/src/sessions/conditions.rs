@@ -1,7 +1,7 @@
 //! What a write demands of the stored record: each rule once, as data with two readings. DynamoDB gets its text, and
 //! [`Condition::holds`] says the same of a record at hand.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     item::{self, LAST_ACTIVE_TIME, STATE, StateName, milliseconds},
@@ -22,6 +22,10 @@ pub enum Condition {
     Behind(Moment),
     /// A session that is stored as active, with an activity later than this host's clock says it is.
     Ahead(Moment),
+    /// A session that is stored as active and has expired by the clock of any host.
+    LongExpired(Moment),
+    /// A session that is stored as active and was last active at that very time.
+    LastActive(DateTime<Utc>),
     /// A record that stands for another session, and points to this one.
     PointsTo(SessionId),
     /// What does not meet that condition.
@@ -38,12 +42,17 @@ struct Rule(Comparison, Border);
 // These alone say what live and expired are.
 const LIVE: Rule = Rule(Comparison::AtOrAfter, Border::Cut);
 const EXPIRED: Rule = Rule(Comparison::Before, Border::Cut);
+const LONG_EXPIRED: Rule = Rule(Comparison::Before, Border::LongCut);
 const BEHIND: Rule = Rule(Comparison::Before, Border::Now);
 const AHEAD: Rule = Rule(Comparison::After, Border::Now);
+
+/// Clocks of hosts are assumed to differ by no more, where only an index entry hangs on it.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(60);
 
 #[derive(Clone, Copy)]
 enum Comparison {
     Before,
+    At,
     AtOrAfter,
     After,
 }
@@ -51,35 +60,50 @@ enum Comparison {
 #[derive(Clone, Copy)]
 enum Border {
     Cut,
+    LongCut,
     Now,
 }
 
 impl Rule {
     fn holds(&self, record: Option<&Record>, moment: &Moment) -> bool {
-        let session = record.and_then(Record::session).filter(|session| session.state == State::Active);
-        session.is_some_and(|session| {
-            let (last_activity, border) = (session.last_active_time, self.1.of(moment));
-            match self.0 {
-                Comparison::Before => last_activity < border,
-                Comparison::AtOrAfter => last_activity >= border,
-                Comparison::After => last_activity > border,
-            }
-        })
+        self.0.holds(record, self.1.of(moment))
+    }
+
+    fn holds_of(&self, session: &Session, moment: &Moment) -> bool {
+        self.0.holds_of(session, self.1.of(moment))
     }
 
     fn expression(&self, moment: &Moment) -> Expression {
-        let sign = match self.0 {
-            Comparison::Before => "<",
-            Comparison::AtOrAfter => ">=",
-            Comparison::After => ">",
+        self.0.expression(self.1.placeholder(), self.1.of(moment))
+    }
+}
+
+impl Comparison {
+    fn holds(self, record: Option<&Record>, border: DateTime<Utc>) -> bool {
+        record.and_then(Record::session).is_some_and(|session| self.holds_of(session, border))
+    }
+
+    fn holds_of(self, session: &Session, border: DateTime<Utc>) -> bool {
+        let last_activity = session.last_active_time;
+        session.state == State::Active
+            && match self {
+                Self::Before => last_activity < border,
+                Self::At => last_activity == border,
+                Self::AtOrAfter => last_activity >= border,
+                Self::After => last_activity > border,
+            }
+    }
+
+    fn expression(self, placeholder: &str, border: DateTime<Utc>) -> Expression {
+        let sign = match self {
+            Self::Before => "<",
+            Self::At => "=",
+            Self::AtOrAfter => ">=",
+            Self::After => ">",
         };
-        let border = match self.1 {
-            Border::Cut => ":cut",
-            Border::Now => ":now",
-        };
-        Expression::new(format!("{STATE} = :active AND {LAST_ACTIVE_TIME} {sign} {border}"))
+        Expression::new(format!("{STATE} = :active AND {LAST_ACTIVE_TIME} {sign} {placeholder}"))
             .value(":active", StateName::Active)
-            .value(border, milliseconds(self.1.of(moment)))
+            .value(placeholder, milliseconds(border))
     }
 }
 
@@ -87,7 +111,16 @@ impl Border {
     fn of(self, moment: &Moment) -> DateTime<Utc> {
         match self {
             Self::Cut => moment.cut(),
+            Self::LongCut => moment.cut() - CLOCKS_DIFFER,
             Self::Now => moment.now(),
+        }
+    }
+
+    fn placeholder(self) -> &'static str {
+        match self {
+            Self::Cut => ":cut",
+            Self::LongCut => ":longCut",
+            Self::Now => ":now",
         }
     }
 }
@@ -121,6 +154,8 @@ impl Condition {
             Self::Expired(moment) => EXPIRED.holds(record, moment),
             Self::Behind(moment) => BEHIND.holds(record, moment),
             Self::Ahead(moment) => AHEAD.holds(record, moment),
+            Self::LongExpired(moment) => LONG_EXPIRED.holds(record, moment),
+            Self::LastActive(time) => Comparison::At.holds(record, *time),
             Self::PointsTo(id) => record.and_then(Record::pointer).is_some_and(|pointer| pointer.to == *id),
             Self::Not(other) => !other.holds(record),
             Self::Both(parts) => parts.iter().all(|part| part.holds(record)),
@@ -136,6 +171,8 @@ impl Condition {
             Self::Expired(moment) => EXPIRED.expression(moment),
             Self::Behind(moment) => BEHIND.expression(moment),
             Self::Ahead(moment) => AHEAD.expression(moment),
+            Self::LongExpired(moment) => LONG_EXPIRED.expression(moment),
+            Self::LastActive(time) => Comparison::At.expression(":seen", *time),
             Self::PointsTo(id) => {
                 Expression::new(format!("{} = :pointed", item::RENEWED_TO)).value(":pointed", item::id(*id))
             }
@@ -146,6 +183,20 @@ impl Condition {
             Self::Both(parts) => parts[0].expression().joined("AND", parts[1].expression()),
             Self::Either(parts) => parts[0].expression().joined("OR", parts[1].expression()),
         }
+    }
+}
+
+impl Moment {
+    /// Whether a session, as it was read, is live.
+    #[must_use]
+    pub fn finds_live(&self, session: &Session) -> bool {
+        LIVE.holds_of(session, self)
+    }
+
+    /// Whether it has expired by the clock of any host, and nothing has noticed.
+    #[must_use]
+    pub fn finds_long_expired(&self, session: &Session) -> bool {
+        LONG_EXPIRED.holds_of(session, self)
     }
 }
 

@@ -40,6 +40,12 @@ pub enum SessionError {
     /// The chain of renewals is too long for one walk. The position is saved where that is allowed.
     #[error("a chain has more than {0} renewals")]
     ChainTooLong(u32),
+    /// The time for the request is spent. What was done by then is done.
+    #[error("the time for the request is spent")]
+    OutOfTime,
+    /// The user started as many sessions within an hour as one may.
+    #[error("the user started too many sessions")]
+    TooManyStarts,
     /// The new ids that were tried belong to other sessions.
     #[error("every new session id was taken")]
     NoFreeId,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     error::Malformed,
-    rules::{Body, ClientInfo, Record, Session, State, day_number},
+    rules::{Body, ClientInfo, EndReason, Record, Session, State, day_number},
 };
 use crate::{
     clock::instant,
@@ -25,6 +25,7 @@ pub(super) const PARTITION_KEY: &str = "pk";
 pub(super) const STATE: &str = "#state";
 pub(super) const LAST_ACTIVE_TIME: &str = "lastActiveTime";
 pub(super) const END_TIME: &str = "endTime";
+pub(super) const END_REASON: &str = "endReason";
 pub(super) const CONTENT_ENGAGED: &str = "contentEngaged";
 pub(super) const RENEWED_TO: &str = "renewedTo";
 pub(super) const ACTIVE_DAY: &str = "activeDay";
@@ -38,6 +39,10 @@ pub const OF_USER: &str = "pk = :user";
 
 /// The key condition, in the index, of a user's sessions that were active on the UTC day `:day` or later.
 pub(super) const ACTIVE_SINCE: &str = "pk = :user AND activeDay >= :day";
+
+/// The key condition of what a user started from `:first` to `:last`, each made by [`started_at`]. A tombstone counts as
+/// what its id says.
+pub(super) const STARTED_BETWEEN: &str = "pk = :user AND sk BETWEEN :first AND :last";
 
 const SORT_KEY: &str = "sk";
 const USER: &str = "USER#";
@@ -60,6 +65,8 @@ struct SessionItem {
     last_active_time: Option<DateTime<Utc>>,
     #[serde(default, with = "ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
     end_time: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_engaged: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,10 +116,20 @@ pub fn key(user: &UserId, id: SessionId) -> Attributes {
     HashMap::from([(PARTITION_KEY.to_owned(), partition(user)), (SORT_KEY.to_owned(), sort)])
 }
 
-/// Only the key of an item that has more, as an index entry does.
-pub(super) fn key_of(mut item: Attributes) -> Attributes {
-    item.retain(|name, _| name == PARTITION_KEY || name == SORT_KEY);
-    item
+/// What sorts before the keys of all that starts at `time` or later, and after all that started before: the leading
+/// bits of an id are the time.
+pub(super) fn started_at(time: DateTime<Utc>) -> AttributeValue {
+    AttributeValue::S(format!("{SESSION}{}", SessionId::prefix(time)))
+}
+
+/// The id in the key of an item, which an index entry has too.
+pub(super) fn id_of(item: &Attributes) -> Result<SessionId, Malformed> {
+    let sort = item.get(SORT_KEY).and_then(|key| key.as_s().ok());
+    required(sort.and_then(|key| id_in(key)), "session id in sk")
+}
+
+fn id_in(sort_key: &str) -> Option<SessionId> {
+    sort_key.strip_prefix(SESSION).and_then(|id| id.parse().ok())
 }
 
 /// A session's id as another item points to it.
@@ -144,6 +161,7 @@ pub fn encode(user: &UserId, id: SessionId, record: &Record) -> Result<Attribute
         start_time: None,
         last_active_time: None,
         end_time: None,
+        end_reason: None,
         content_engaged: None,
         renewed_from: None,
         renewed_to: None,
@@ -161,13 +179,18 @@ pub fn encode(user: &UserId, id: SessionId, record: &Record) -> Result<Attribute
             item.renewed_from = session.renewed_from;
             item.ip_address.clone_from(&session.client.ip_address);
             item.user_agent.clone_from(&session.client.user_agent);
-            (item.state, item.end_time, item.renewed_to) = match session.state {
-                State::Active => (StateName::Active, None, None),
-                State::Ended { end_time } => (StateName::Ended, Some(end_time), None),
-                State::Expired { end_time, renewed_to } => {
-                    (StateName::Expired, Some(end_time), Some(renewed_to))
+            match session.state {
+                State::Active => item.state = StateName::Active,
+                State::Ended { end_time, reason } => {
+                    item.state = StateName::Ended;
+                    item.end_time = Some(end_time);
+                    item.end_reason = reason.map(|reason| reason.name().to_owned());
                 }
-            };
+                State::Expired { end_time, renewed_to } => {
+                    item.end_time = Some(end_time);
+                    item.renewed_to = Some(renewed_to);
+                }
+            }
             item.active_day = (session.state == State::Active).then(|| day_number(session.last_active_time));
         }
     }
@@ -188,15 +211,17 @@ pub fn decode(attributes: impl Into<serde_dynamo::Item>) -> Result<Record, Malfo
     };
     let state = match item.state {
         StateName::Active => State::Active,
-        StateName::Ended => State::Ended { end_time: required(item.end_time, "endTime")? },
+        StateName::Ended => State::Ended {
+            end_time: required(item.end_time, "endTime")?,
+            reason: item.end_reason.as_deref().and_then(EndReason::of),
+        },
         StateName::Expired => State::Expired {
             end_time: required(item.end_time, "endTime")?,
             renewed_to: required(item.renewed_to, "renewedTo")?,
         },
     };
-    let id = item.sk.strip_prefix(SESSION).and_then(|id| id.parse().ok());
     let session = Session {
-        id: required(id, "session id in sk")?,
+        id: required(id_in(&item.sk), "session id in sk")?,
         start_time,
         last_active_time,
         state,
@@ -266,7 +291,8 @@ mod tests {
         let (user, session) = largest();
         let over = [
             State::Active,
-            State::Ended { end_time: moment().now() },
+            State::Ended { end_time: moment().now(), reason: None },
+            State::Ended { end_time: moment().now(), reason: Some(EndReason::EndedOthers) },
             State::Expired { end_time: moment().now(), renewed_to: session.id },
         ];
         for state in over {
@@ -299,6 +325,7 @@ mod tests {
         let mut item = encode(&user, id, &Record::of(session, &moment())).unwrap();
         item.insert("endTime".to_owned(), milliseconds(moment().now()));
         item.insert("renewedTo".to_owned(), AttributeValue::S(id.to_string()));
+        item.insert("endReason".to_owned(), AttributeValue::S(EndReason::EndedOthers.name().to_owned()));
         let size: usize = item
             .iter()
             .map(|(name, value)| {

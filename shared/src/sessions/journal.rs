@@ -1,6 +1,9 @@
 //! The journal of sessions' lives: each event is a log line and a counter, and both are written here.
 
-use super::{rules::Session, visit::Visit};
+use super::{
+    rules::{EndReason, Session},
+    visit::Visit,
+};
 use crate::{counters, id::SessionId};
 
 /// Something in a session's life.
@@ -18,7 +21,12 @@ pub(super) enum Event {
     /// It was found to have expired.
     Expired(SessionId),
     /// It was ended.
-    Ended(SessionId),
+    Ended {
+        /// The session.
+        id: SessionId,
+        /// By what.
+        reason: EndReason,
+    },
     /// Its user said whether they engaged with the content.
     Engaged {
         /// The session.
@@ -46,8 +54,8 @@ impl Visit<'_> {
                 tracing::info!(session_id = %id, user = self.log_name(), "session expired");
                 "SessionsExpired"
             }
-            Event::Ended(id) => {
-                tracing::info!(session_id = %id, user = self.log_name(), "session ended");
+            Event::Ended { id, reason } => {
+                tracing::info!(session_id = %id, user = self.log_name(), reason = reason.name(), "session ended");
                 "SessionsEnded"
             }
             Event::Engaged { id, engaged } => {

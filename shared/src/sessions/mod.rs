@@ -3,6 +3,7 @@
 //!
 //! Nothing here speaks HTTP: an operation tells what happened, a [`SessionError`] included.
 
+mod active;
 mod app;
 mod chain;
 pub mod changes;
@@ -10,6 +11,7 @@ pub mod conditions;
 mod error;
 pub mod item;
 mod journal;
+mod limits;
 pub mod operations;
 pub mod rules;
 pub mod standing;
@@ -20,5 +22,6 @@ mod visit;
 pub use self::{
     app::{App, Settings},
     error::{Malformed, SessionError, StoreError},
-    store::{Store, Write},
+    store::{Records, Store, Write},
+    visit::Visit,
 };

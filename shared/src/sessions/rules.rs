@@ -17,6 +17,20 @@ pub struct Lifetimes {
     pub retention: TimeDelta,
 }
 
+/// How much one user may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Live sessions at once.
+    pub live: usize,
+    /// Sessions that logins and unknown ids start within an hour; as many as they like with 0.
+    pub starts: i32,
+}
+
+impl Limits {
+    /// Where nothing else is set.
+    pub const DEFAULT: Self = Self { live: 100, starts: 300 };
+}
+
 impl Lifetimes {
     /// The lifetimes as seen at `now`.
     #[must_use]
@@ -93,10 +107,12 @@ pub struct Session {
 pub enum State {
     /// Neither ended nor renewed.
     Active,
-    /// Ended by its user, for good.
+    /// Ended, for good.
     Ended {
         /// When; never before the last activity.
         end_time: DateTime<Utc>,
+        /// By what; `None` if that was not written down.
+        reason: Option<EndReason>,
     },
     /// Expired, noticed by the heartbeat that renewed it.
     Expired {
@@ -105,6 +121,40 @@ pub enum State {
         /// Its one successor.
         renewed_to: SessionId,
     },
+}
+
+/// What ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// Its user logged out.
+    Logout,
+    /// Its user ended it by its id.
+    Ended,
+    /// Its user ended all others.
+    EndedOthers,
+    /// Its user started more sessions than may be live at once.
+    Limit,
+}
+
+impl EndReason {
+    const ALL: [Self; 4] = [Self::Logout, Self::Ended, Self::EndedOthers, Self::Limit];
+
+    /// As it is stored, logged and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Ended => "ended",
+            Self::EndedOthers => "ended_others",
+            Self::Limit => "limit",
+        }
+    }
+
+    /// The reason of that name; `None` for one that a later version may have written.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
 }
 
 impl Session {

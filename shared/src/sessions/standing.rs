@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     conditions::Condition,
-    rules::{Moment, Pointer, Record, State},
+    rules::{EndReason, Moment, Pointer, Record, State},
 };
 
 /// What the record under an id means at a moment.
@@ -16,8 +16,13 @@ pub enum Standing {
     Live(DateTime<Utc>),
     /// The session has expired, and nothing has noticed yet.
     Expired,
-    /// The session was ended; its record may be purged at that time.
-    Ended(DateTime<Utc>),
+    /// The session was ended.
+    Ended {
+        /// By what, if that was written down.
+        reason: Option<EndReason>,
+        /// When its record may be purged.
+        purge_at: DateTime<Utc>,
+    },
     /// The id stands for another session.
     Renewed(Pointer),
 }
@@ -31,7 +36,7 @@ impl Standing {
             return Self::Renewed(pointer);
         }
         match record.session().map(|session| session.state) {
-            Some(State::Ended { .. }) => Self::Ended(record.purge_at),
+            Some(State::Ended { reason, .. }) => Self::Ended { reason, purge_at: record.purge_at },
             _ if Condition::Live(*moment).holds(Some(record)) => Self::Live(record.purge_at),
             _ => Self::Expired,
         }
@@ -82,8 +87,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_over_stays_over_at_any_time(last in 0_i64..1 << 40, now in 0_i64..1 << 40) {
-            let ended = record(last, State::Ended { end_time: time(last) });
-            prop_assert_eq!(standing(&ended, now), Standing::Ended(ended.purge_at));
+            let ended = record(last, State::Ended { end_time: time(last), reason: None });
+            prop_assert_eq!(standing(&ended, now), Standing::Ended { reason: None, purge_at: ended.purge_at });
             let to = SessionId::new(time(last));
             let renewed = record(last, State::Expired { end_time: time(last), renewed_to: to });
             prop_assert!(matches!(standing(&renewed, now), Standing::Renewed(pointer) if pointer.to == to));

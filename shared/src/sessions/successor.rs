@@ -2,6 +2,7 @@
 
 use super::{
     error::{SessionError, StoreError},
+    limits,
     rules::{ClientInfo, Head, Session},
     visit::Visit,
 };
@@ -25,12 +26,14 @@ pub(super) struct Successor<'a> {
     visit: Visit<'a>,
     client: &'a ClientInfo,
     tried: Option<(SessionId, Session)>,
+    /// The user may start one more, as far as that was asked.
+    may_start: bool,
 }
 
 impl<'a> Successor<'a> {
     /// Nothing is tried yet. What starts has the device `client`.
     pub(super) fn new(visit: Visit<'a>, client: &'a ClientInfo) -> Self {
-        Self { visit, client, tried: None }
+        Self { visit, client, tried: None, may_start: false }
     }
 
     /// Renews the expired session `old`.
@@ -40,28 +43,31 @@ impl<'a> Successor<'a> {
         engaged: bool,
         retries: &mut Retries,
     ) -> Result<Start, SessionError> {
-        let Visit { app, user, moment } = &self.visit;
         let session = Session { renewed_from: Some(old), content_engaged: engaged, ..self.session_for(old) };
-        let outcome = app.store.renew(user, old, &session, moment).await;
+        let outcome = self.visit.records().renew(old, &session, &self.visit.moment).await;
         self.started(old, session, outcome, retries).await
     }
 
-    /// Starts a session for the id `unknown`.
+    /// Starts a session for the id `unknown`, if the user may start one.
     pub(super) async fn start_for_unknown(
         &mut self,
         unknown: SessionId,
         retries: &mut Retries,
     ) -> Result<Start, SessionError> {
-        let Visit { app, user, moment } = &self.visit;
+        if !self.may_start {
+            limits::check_starts(self.visit).await?;
+            self.may_start = true;
+        }
         let session = self.session_for(unknown);
-        let outcome = app.store.start_for_unknown(user, unknown, &session, moment).await;
+        let outcome = self.visit.records().start_for_unknown(unknown, &session, &self.visit.moment).await;
         self.started(unknown, session, outcome, retries).await
     }
 
-    /// Writes the start down if `head` is the session that was tried, however that became known.
-    pub(super) fn note_if_own(&self, head: SessionId) {
+    /// What follows a start, if `head` is the session that was tried, however that became known.
+    pub(super) async fn settle(&self, head: SessionId) {
         if let Some(session) = self.own(head) {
             self.visit.note_start(session);
+            limits::keep(self.visit).await;
         }
     }
 

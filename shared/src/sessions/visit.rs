@@ -1,31 +1,73 @@
 //! One request of one user, at one moment.
 
+use std::time::Duration;
+
 use super::{
     app::App,
     changes::Change,
-    error::StoreError,
+    error::{SessionError, StoreError},
     rules::{Head, Moment},
-    store::Write,
+    store::{Records, Write},
 };
-use crate::id::{SessionId, UserId};
+use crate::{
+    clock::Deadline,
+    dynamodb::Retries,
+    id::{SessionId, UserId},
+};
+
+/// What is kept of the time for a visit, so that a walk can save how far it came.
+const TO_SAVE: Duration = Duration::from_secs(1);
 
 /// What an operation knows throughout. It has one moment, so that a repeat of a write within it changes nothing more.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Visit<'a> {
+pub struct Visit<'a> {
     pub(super) app: &'a App,
     pub(super) user: &'a UserId,
     pub(super) moment: Moment,
+    deadline: Deadline,
+}
+
+impl App {
+    /// A request of `user` that begins now and is to be answered before `deadline`.
+    #[must_use]
+    pub fn visit<'a>(&'a self, user: &'a UserId, deadline: Deadline) -> Visit<'a> {
+        Visit { app: self, user, moment: self.moment(), deadline }
+    }
 }
 
 impl<'a> Visit<'a> {
-    /// A visit that begins now.
-    pub(super) fn new(app: &'a App, user: &'a UserId) -> Self {
-        Self { app, user, moment: app.moment() }
+    /// The same visit at a later moment.
+    pub(super) fn anew(self) -> Self {
+        self.app.visit(self.user, self.deadline)
+    }
+
+    /// The user's records.
+    pub(super) fn records(&self) -> Records<'a> {
+        self.app.store.of(self.user, self.time_to_work())
+    }
+
+    /// The same for what is to be saved before the visit ends.
+    pub(super) fn records_at_last(&self) -> Records<'a> {
+        self.app.store.of(self.user, self.deadline)
+    }
+
+    /// The tries that it has.
+    pub(super) fn retries(&self) -> Retries {
+        Retries::new(self.time_to_work())
+    }
+
+    /// An error once the time for the visit is spent.
+    pub(super) fn in_time(&self) -> Result<(), SessionError> {
+        if self.time_to_work().is_over() { Err(SessionError::OutOfTime) } else { Ok(()) }
+    }
+
+    fn time_to_work(&self) -> Deadline {
+        self.deadline.earlier(TO_SAVE)
     }
 
     /// Changes the user's record of `id`, if it is such that this is right.
     pub(super) async fn change(&self, id: SessionId, change: &Change) -> Result<Write, StoreError> {
-        self.app.store.change(self.user, id, change).await
+        self.records().change(id, change).await
     }
 
     /// A session as the end of a chain, whose record was written in this visit.

@@ -320,7 +320,14 @@ export interface components {
              * @constant
              */
             needsNewSession: true;
+            /** @description What ended the session; null where that was not written down, absent where no session was ended. A page that opens another session by itself after this may take turns with another device for ever: leave it to the user. */
+            endReason?: components["schemas"]["EndReason"] | null;
         };
+        /**
+         * @description What ended a session: a `logout`; `ended` by its id; `ended_others`, as one of all others; or the `limit` of live sessions, because the user started another one.
+         * @enum {string}
+         */
+        EndReason: "logout" | "ended" | "ended_others" | "limit";
         /** @description What the user agent tells of the device. */
         Device: {
             /** @description The browser's name; null where it is not known. */
@@ -368,6 +375,8 @@ export interface components {
             state: components["schemas"]["SessionState"];
             /** @description When it was ended, or last active if it expired; null while it is live. */
             endTime: components["schemas"]["Instant"] | null;
+            /** @description What ended it; null unless it was ended, and where that was not written down. */
+            endReason: components["schemas"]["EndReason"] | null;
             /** @description The id of the session that it renewed; null if it renewed none. */
             renewedFrom: components["schemas"]["SessionId"] | null;
             /** @description The id in the path. Another one than `sessionId` if its session was renewed. */
@@ -569,7 +578,7 @@ export interface components {
          * @description What was wrong, for programs.
          * @enum {string}
          */
-        ErrorCode: "unauthorized" | "forbidden" | "invalid_session_id" | "invalid_idempotency_key" | "invalid_body" | "invalid_range" | "session_not_found" | "session_ended" | "unavailable" | "internal_error";
+        ErrorCode: "unauthorized" | "forbidden" | "invalid_session_id" | "invalid_idempotency_key" | "invalid_body" | "invalid_range" | "session_not_found" | "session_ended" | "too_many_sessions" | "unavailable" | "internal_error";
         /** @description An answer of the gateway's own, before or without a function. */
         GatewayError: {
             /** @description A few words for people. */
@@ -731,14 +740,19 @@ export interface components {
                 "application/json": components["schemas"]["GatewayError"];
             };
         };
-        /** @description More requests than the deployment lets through, all users together. Wait, and try again. */
+        /** @description Too many for now: more requests than the deployment lets through, all users together; or, as `too_many_sessions`, more sessions than one user may start within an hour, or has room for. Nothing was written. Wait for `Retry-After`, and try again. */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
+                "X-Request-ID": components["headers"]["OptionalRequestId"];
+                "Cache-Control": components["headers"]["OptionalCacheControl"];
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["GatewayError"];
+                "application/json": (components["schemas"]["Error"] & {
+                    /** @constant */
+                    code: "too_many_sessions";
+                }) | components["schemas"]["GatewayError"];
             };
         };
         /** @description A fault that needs an operator. The log has the cause. */

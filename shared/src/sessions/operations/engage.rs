@@ -1,10 +1,9 @@
 //! Engagement with content.
 
 use crate::{
-    dynamodb::{Fault, Retries},
-    id::{SessionId, UserId},
+    dynamodb::Fault,
+    id::SessionId,
     sessions::{
-        app::App,
         chain::Walk,
         changes::Change,
         error::SessionError,
@@ -20,19 +19,17 @@ use crate::{
 /// Sets whether the user engaged with the content of the session that `id` stands for, and returns that session's
 /// id. One that silently expired is renewed: the user is plainly back.
 pub async fn engage(
-    app: &App,
-    user: &UserId,
+    visit: Visit<'_>,
     id: SessionId,
     engaged: bool,
     client: &ClientInfo,
 ) -> Result<SessionId, SessionError> {
-    let visit = Visit::new(app, user);
     let mut walk = Walk::new(visit, id);
     let mut successor = Successor::new(visit, client);
-    let mut retries = Retries::new();
+    let mut retries = visit.retries();
     let head = loop {
         let change = Change::Engage { engaged, moment: visit.moment };
-        let found = match visit.change(walk.at(), &change).await? {
+        let found = match walk.change(&change).await? {
             Write::Done => break walk.at(),
             Write::Refused(found) => found,
         };
@@ -41,7 +38,7 @@ pub async fn engage(
                 retries.spend(Fault::Conflict("a live session refused the engagement".to_owned()))?;
             }
             Standing::Renewed(pointer) => walk.follow(pointer).await?,
-            Standing::Ended(_) => return Err(SessionError::Ended),
+            Standing::Ended { .. } => return Err(SessionError::Ended),
             Standing::Unknown => return Err(SessionError::Unknown),
             Standing::Expired => {
                 if let Start::Done(head) = successor.renew(walk.at(), engaged, &mut retries).await? {
@@ -50,7 +47,7 @@ pub async fn engage(
             }
         }
     };
-    successor.note_if_own(head);
+    successor.settle(head).await;
     visit.note(Event::Engaged { id: head, engaged });
     Ok(head)
 }

@@ -3,13 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    id::{SessionId, UserId},
+    id::SessionId,
     sessions::{
-        app::App,
         chain::{self, Chain},
         error::SessionError,
         operations::list::Listed,
-        rules::State,
+        rules::{EndReason, State},
         standing::Standing,
         visit::Visit,
     },
@@ -38,32 +37,28 @@ pub enum Phase {
     Ended {
         /// When that was; never before its last activity.
         end_time: DateTime<Utc>,
+        /// By what, if that was written down.
+        reason: Option<EndReason>,
     },
 }
 
 /// The session that `id` stands for; `current` is the id that the caller has stored. Reads only: it neither renews nor
 /// keeps alive.
-pub async fn get(
-    app: &App,
-    user: &UserId,
-    id: SessionId,
-    current: Option<SessionId>,
-) -> Result<Found, SessionError> {
-    let visit = Visit::new(app, user);
+pub async fn get(visit: Visit<'_>, id: SessionId, current: Option<SessionId>) -> Result<Found, SessionError> {
     let Chain { ids, head } = chain::read(visit, id).await?;
     let record = head.ok_or(SessionError::Unknown)?;
     let standing = Standing::of(Some(&record), &visit.moment);
     let session = record.session().cloned().ok_or(SessionError::Unknown)?;
     let phase = match (standing, session.state) {
         (Standing::Live(_), _) => Phase::Live,
-        (_, State::Ended { end_time }) => Phase::Ended { end_time },
+        (_, State::Ended { end_time, reason }) => Phase::Ended { end_time, reason },
         _ => Phase::Expired { end_time: session.last_active_time },
     };
     let current = match current {
         None => false,
         Some(own) => ids.contains(&own) || leads_to(visit, own, session.id).await?,
     };
-    let expires_at = app.lifetimes().expiry(&session);
+    let expires_at = visit.app.lifetimes().expiry(&session);
     Ok(Found { shown: Listed { session, expires_at, current }, phase })
 }
 

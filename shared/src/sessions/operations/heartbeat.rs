@@ -1,11 +1,14 @@
 //! The heartbeat, which is nearly all of the traffic: one conditional write, and what its refusal asks for.
 
 use crate::{
-    dynamodb::Retries,
-    id::{SessionId, UserId},
+    id::SessionId,
     sessions::{
-        app::App, error::SessionError, journal::Event, operations::keep_alive::keep_alive, rules::ClientInfo,
-        successor::Successor, visit::Visit,
+        error::SessionError,
+        journal::Event,
+        operations::keep_alive::{Kept, keep_alive},
+        rules::{ClientInfo, EndReason},
+        successor::Successor,
+        visit::Visit,
     },
 };
 
@@ -16,22 +19,25 @@ pub enum Heartbeat {
     Active,
     /// The session goes on under another id.
     Renewed(SessionId),
-    /// The session is over.
-    Expired,
+    /// The session was ended, for good.
+    Ended {
+        /// By what, if that was written down.
+        reason: Option<EndReason>,
+    },
 }
 
 /// Keeps the session alive that `id` stands for; renews an expired one, and starts one for an unknown id.
 pub async fn heartbeat(
-    app: &App,
-    user: &UserId,
+    visit: Visit<'_>,
     id: SessionId,
     client: &ClientInfo,
 ) -> Result<Heartbeat, SessionError> {
-    let visit = Visit::new(app, user);
     let mut successor = Successor::new(visit, client);
-    let Some(head) = keep_alive(visit, id, &mut successor, &mut Retries::new()).await? else {
-        return Ok(Heartbeat::Expired);
-    };
-    visit.note(Event::Heartbeat(head.id));
-    Ok(if head.id == id { Heartbeat::Active } else { Heartbeat::Renewed(head.id) })
+    match keep_alive(visit, id, &mut successor, &mut visit.retries()).await? {
+        Kept::Ended(reason) => Ok(Heartbeat::Ended { reason }),
+        Kept::Alive(head) => {
+            visit.note(Event::Heartbeat(head.id));
+            Ok(if head.id == id { Heartbeat::Active } else { Heartbeat::Renewed(head.id) })
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
         chain::Walk,
         changes::Change,
         error::SessionError,
-        rules::Head,
+        rules::{EndReason, Head},
         standing::Standing,
         store::Write,
         successor::{Start, Successor},
@@ -15,26 +15,34 @@ use crate::{
     },
 };
 
+/// What became of the session that was to be kept alive.
+pub(super) enum Kept {
+    /// It lives, perhaps under another id.
+    Alive(Head),
+    /// It was ended, by what is written down.
+    Ended(Option<EndReason>),
+}
+
 /// Touches the live session that `id` stands for; renews an expired one, and starts one for an unknown id, as
-/// `successor` says. `None` if it was ended.
+/// `successor` says.
 pub(super) async fn keep_alive(
     visit: Visit<'_>,
     id: SessionId,
     successor: &mut Successor<'_>,
     retries: &mut Retries,
-) -> Result<Option<Head>, SessionError> {
+) -> Result<Kept, SessionError> {
     let mut walk = Walk::new(visit, id);
     let head = loop {
-        let found = match visit.change(walk.at(), &Change::Touch(visit.moment)).await? {
+        let found = match walk.change(&Change::Touch(visit.moment)).await? {
             Write::Done => break visit.head_written_now(walk.at()),
             Write::Refused(found) => found,
         };
         let start = match Standing::of(found.as_ref(), &visit.moment) {
             // Another host's clock is ahead, or this was done before.
             Standing::Live(purge_at) => break Head { id: walk.at(), purge_at },
-            Standing::Ended(purge_at) => {
+            Standing::Ended { reason, purge_at } => {
                 walk.arrive(Head { id: walk.at(), purge_at }).await;
-                return Ok(None);
+                return Ok(Kept::Ended(reason));
             }
             Standing::Renewed(pointer) => {
                 walk.follow(pointer).await?;
@@ -48,6 +56,6 @@ pub(super) async fn keep_alive(
         }
     };
     walk.arrive(head).await;
-    successor.note_if_own(head.id);
-    Ok(Some(head))
+    successor.settle(head.id).await;
+    Ok(Kept::Alive(head))
 }

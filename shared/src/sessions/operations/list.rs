@@ -1,12 +1,13 @@
 //! The list of a user's live sessions.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashMap};
 
 use chrono::{DateTime, Utc};
 
 use crate::{
-    id::{SessionId, UserId},
-    sessions::{app::App, chain, error::SessionError, rules::Session, visit::Visit},
+    dynamodb::BATCH,
+    id::SessionId,
+    sessions::{chain, error::SessionError, rules::Session, visit::Visit},
 };
 
 /// A list has at most this many sessions, the most recently active ones.
@@ -24,9 +25,8 @@ pub struct Listed {
 }
 
 /// The caller's live sessions, most recently active first; `current` is the id that the caller has stored.
-pub async fn list(app: &App, user: &UserId, current: Option<SessionId>) -> Result<Vec<Listed>, SessionError> {
-    let visit = Visit::new(app, user);
-    let mut live = app.store.live(user, &visit.moment).await?;
+pub async fn list(visit: Visit<'_>, current: Option<SessionId>) -> Result<Vec<Listed>, SessionError> {
+    let live = newest(visit).await?;
     let current = match current {
         Some(id) => match ids_of(visit, id, &live).await {
             // It cannot be told which it is: none.
@@ -35,14 +35,40 @@ pub async fn list(app: &App, user: &UserId, current: Option<SessionId>) -> Resul
         },
         None => Vec::new(),
     };
-    live.sort_unstable_by_key(|session| Reverse((session.last_active_time, session.id)));
-    live.truncate(LISTED);
     let listed = live.into_iter().map(|session| Listed {
-        expires_at: app.lifetimes().expiry(&session),
+        expires_at: visit.app.lifetimes().expiry(&session),
         current: current.contains(&session.id),
         session,
     });
     Ok(listed.collect())
+}
+
+/// The sessions to be listed, in order. However many are live, no more than twice as many are held.
+async fn newest(visit: Visit<'_>) -> Result<Vec<Session>, SessionError> {
+    // By id: a heartbeat that moves an entry while the index is read makes it come twice.
+    let mut live = HashMap::new();
+    let mut pages = visit.records().active(&visit.moment, None);
+    while let Some(ids) = pages.next().await? {
+        for batch in ids.chunks(BATCH) {
+            visit.in_time()?;
+            for session in visit.records().batch(batch).await? {
+                if visit.moment.finds_live(&session) {
+                    live.insert(session.id, session);
+                }
+            }
+            if live.len() > 2 * LISTED - BATCH {
+                live = sorted(live).into_iter().map(|session| (session.id, session)).collect();
+            }
+        }
+    }
+    Ok(sorted(live))
+}
+
+fn sorted(live: HashMap<SessionId, Session>) -> Vec<Session> {
+    let mut live: Vec<Session> = live.into_values().collect();
+    live.sort_unstable_by_key(|session| Reverse((session.last_active_time, session.id)));
+    live.truncate(LISTED);
+    live
 }
 
 /// The ids of the chain of the caller's id. One that is live is its own head; else the records tell, and not a live
