@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::support::{Need, TIMEOUT, User, World, active, expired, lacks, renewed, unknown_id};
+use crate::support::{Need, TIMEOUT, User, World, active, ended, lacks, renewed, unknown_id};
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 const RETENTION: TimeDelta = TimeDelta::days(90);
@@ -114,7 +114,7 @@ async fn a_pointer_to_an_ended_head_does_not_outlive_it() {
     alice.end(&ids[3]).await.ok();
     for _ in 0..5 {
         world.clock.advance(TimeDelta::days(10));
-        assert_eq!(alice.heartbeat(&ids[0]).await.ok(), expired());
+        assert_eq!(alice.heartbeat(&ids[0]).await.ok(), ended("ended"));
     }
     let items = world.check_table().await;
     let oldest = &items[&(alice.sub.clone(), ids[0].clone())];
@@ -162,7 +162,7 @@ async fn a_chain_of_more_than_a_hundred_is_walked_in_several_requests() {
     for expected in [503, 503, 200] {
         assert_eq!(alice.end(next).await.status, expected);
     }
-    assert_eq!(alice.heartbeat(oldest).await.ok(), expired());
+    assert_eq!(alice.heartbeat(oldest).await.ok(), ended("ended"));
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn hosts_whose_clocks_differ_agree() {
         // Ended in its own past: a duration is never negative.
         assert_eq!(at_behind.end(&id).await.ok()["sessionId"], json!(id));
         assert_eq!(here.items_of(&alice.sub).await[&id].end_time, Some(last));
-        assert_eq!(at_ahead.heartbeat(&id).await.ok(), expired());
+        assert_eq!(at_ahead.heartbeat(&id).await.ok(), ended("ended"));
 
         // Expired for one host and not for the other.
         let id = at_behind.login().await;

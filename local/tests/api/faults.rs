@@ -171,7 +171,7 @@ async fn run(world: &World, scenario: Scenario, disturbance: Option<Disturbance>
     let mut stored: Vec<String> = items.values().map(|item| with_names(&essence(item), &names)).collect();
     stored.sort();
     let seen = items.into_iter().map(|(id, item)| ((user.sub.clone(), id), item)).collect();
-    table::check(&seen);
+    table::check(&seen, user.world.clock.now());
     Outcome {
         status: first.status,
         was_hit,

@@ -48,6 +48,7 @@ async fn a_live_session_is_shown_as_the_list_shows_it_and_more() {
         "current": false,
         "state": "live",
         "endTime": null,
+        "endReason": null,
         "renewedFrom": null,
         "requestedSessionId": id,
     });

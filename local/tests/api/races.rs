@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Need, TIMEOUT, User, World, active, expired, lacks, unknown_id,
+    Answer, Need, TIMEOUT, User, World, active, ended, lacks, unknown_id,
     wire::{Disturbance, Fault},
 };
 
@@ -66,13 +66,13 @@ async fn a_heartbeat_against_an_end_leaves_the_session_ended() {
         let user = world.user("racer").await;
         let id = user.login().await;
         world.clock.advance(TimeDelta::minutes(1));
-        let (beats, ended) = tokio::join!(join_all((0..8).map(|_| user.heartbeat(&id))), user.end(&id));
-        assert_eq!(ended.ok()["sessionId"], json!(id));
+        let (beats, answer) = tokio::join!(join_all((0..8).map(|_| user.heartbeat(&id))), user.end(&id));
+        assert_eq!(answer.ok()["sessionId"], json!(id));
         for beat in beats {
             let body = beat.ok();
-            assert!(body == active() || body == expired(), "{body}");
+            assert!(body == active() || body == ended("ended"), "{body}");
         }
-        assert_eq!(user.heartbeat(&id).await.ok(), expired());
+        assert_eq!(user.heartbeat(&id).await.ok(), ended("ended"));
         assert!(user.live().await.is_empty());
     }
     world.check_table().await;
@@ -82,14 +82,17 @@ async fn a_heartbeat_against_an_end_leaves_the_session_ended() {
 async fn an_end_during_a_renewal_ends_the_whole_chain() {
     let world = World::new().await;
     for (user, id) in with_expired_sessions(&world, ROUNDS).await {
-        let (beats, ended) = tokio::join!(join_all((0..8).map(|_| user.heartbeat(&id))), user.end(&id));
-        let ended = ended.ok()["sessionId"].as_str().unwrap().to_owned();
+        let (beats, answer) = tokio::join!(join_all((0..8).map(|_| user.heartbeat(&id))), user.end(&id));
+        let head = answer.ok()["sessionId"].as_str().unwrap().to_owned();
         for beat in beats {
             let body = beat.ok();
-            assert!(body == expired() || body["sessionId"] == json!(ended), "{body}, but {ended} was ended");
+            assert!(
+                body == ended("ended") || body["sessionId"] == json!(head),
+                "{body}, but {head} was ended"
+            );
         }
         assert!(user.live().await.is_empty());
-        assert_eq!(user.heartbeat(&id).await.ok(), expired());
+        assert_eq!(user.heartbeat(&id).await.ok(), ended("ended"));
     }
     world.check_table().await;
 }
@@ -245,7 +248,8 @@ async fn everything_at_once_keeps_the_table_whole() {
         let kept = user.heartbeat(&id).await.ok();
         let head = kept["sessionId"].as_str().unwrap_or(&id);
         assert!(live.contains(head), "the kept session is alive: {kept}");
-        assert_eq!(user.heartbeat(&other).await.ok(), expired());
+        let reason = user.heartbeat(&other).await.ok()["endReason"].clone();
+        assert!(reason == "ended" || reason == "ended_others", "{reason}");
     }
     world.check_table().await;
 }

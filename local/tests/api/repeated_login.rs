@@ -165,8 +165,8 @@ async fn repeat_during(world: &World, meanwhile: impl AsyncFnOnce(&User<'_>, &st
     let (user, key) = (world.user("racer").await, unknown_id());
     let id = started(login(&user, &key).await);
     world.clock.advance(TimeDelta::minutes(1));
-    // The transaction, the touch of the key, that of the session, and then the look.
-    let hold = world.wire.hold(&user.sub, 3);
+    // The count of starts, the transaction, the touch of the key, that of the session, and then the look.
+    let hold = world.wire.hold(&user.sub, 4);
     let (answer, ()) = tokio::join!(login(&user, &key), async {
         hold.reached().await;
         meanwhile(&user, &id).await;

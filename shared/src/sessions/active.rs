@@ -75,7 +75,7 @@ impl<'a> Records<'a> {
             .key_condition_expression(item::STARTED_BETWEEN)
             .expression_attribute_values(":user", item::partition(self.user))
             .expression_attribute_values(":first", item::started_at(since))
-            .expression_attribute_values(":last", item::started_at(now + AHEAD));
+            .expression_attribute_values(":last", item::started_at(now + AHEAD + TimeDelta::milliseconds(1)));
         let counted = within(self.deadline, query.send()).await.map_err(Fault::from_sdk)?;
         Ok(counted.count)
     }

@@ -40,8 +40,8 @@ pub(super) async fn check_starts(visit: Visit<'_>) -> Result<(), SessionError> {
         return Ok(());
     }
     let now = visit.moment.now();
-    let started = visit.records().started(now - TimeDelta::hours(1), now, limit + 1).await?;
-    if started > limit { Err(SessionError::TooManyStarts) } else { Ok(()) }
+    let started = visit.records().started(now - TimeDelta::hours(1), now, limit).await?;
+    if started >= limit { Err(SessionError::TooManyStarts) } else { Ok(()) }
 }
 
 /// Ends the user's least recently active live sessions beyond the limit, after a start.

@@ -359,7 +359,12 @@ impl Answer {
         assert_eq!((self.status, &self.body["code"]), (status, &json!(code)), "{}", self.body);
         assert_eq!(self.body["status"], "error");
         let retry_after = self.headers.get("retry-after").map(|value| value.to_str().unwrap());
-        assert_eq!(retry_after, (status == 503).then_some("1"));
+        let expected = match status {
+            429 => Some("60"),
+            503 => Some("1"),
+            _ => None,
+        };
+        assert_eq!(retry_after, expected);
         let message = self.body["message"].as_str().unwrap().to_owned();
         assert!(!message.is_empty());
         message
@@ -464,8 +469,14 @@ pub fn renewed(id: &str) -> Value {
     json!({ "status": "renewed", "needsNewSession": false, "sessionId": id })
 }
 
+/// Where there is no session.
 pub fn expired() -> Value {
     json!({ "status": "expired", "needsNewSession": true })
+}
+
+/// Where the session was ended.
+pub fn ended(reason: &str) -> Value {
+    json!({ "status": "expired", "needsNewSession": true, "endReason": reason })
 }
 
 /// An id that nobody has.

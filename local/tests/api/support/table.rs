@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
-use shared::sessions::rules::day_number;
+use shared::{id::SessionId, sessions::rules::day_number};
 
-use super::{World, is_deployed};
+use super::{TIMEOUT, World, is_deployed};
 
 /// An item, in the test's own words: the store's code is what is tested.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct Item {
     pub start_time: Option<i64>,
     pub last_active_time: Option<i64>,
     pub end_time: Option<i64>,
+    pub end_reason: Option<String>,
     pub content_engaged: Option<bool>,
     pub renewed_from: Option<String>,
     pub renewed_to: Option<String>,
@@ -103,6 +104,36 @@ impl World {
             .unwrap();
     }
 
+    /// Puts a session of `sub` that is stored as active, by when it started and when it was last active. Its id.
+    pub async fn put_session(&self, sub: &str, start: DateTime<Utc>, last: DateTime<Utc>) -> String {
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        let id = SessionId::new(start).to_string();
+        let mut item = key(sub, &id);
+        let attributes = [
+            ("state", AttributeValue::S("active".to_owned())),
+            ("startTime", number(start.timestamp_millis())),
+            ("lastActiveTime", number(last.timestamp_millis())),
+            ("contentEngaged", AttributeValue::Bool(false)),
+            ("activeDay", number(day_number(last))),
+            ("purgeAt", number(last.timestamp() + 91 * 86_400)),
+        ];
+        item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
+        self.put(item).await;
+        id
+    }
+
+    /// Has an ended session's record tell another reason, or none.
+    pub async fn set_end_reason(&self, sub: &str, id: &str, reason: Option<&str>) {
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(key(sub, id)));
+        let update = match reason {
+            None => update.update_expression("REMOVE endReason"),
+            Some(reason) => update
+                .update_expression("SET endReason = :reason")
+                .expression_attribute_values(":reason", AttributeValue::S(reason.to_owned())),
+        };
+        update.send().await.unwrap();
+    }
+
     /// Puts an item as it is.
     pub async fn put(&self, item: HashMap<String, AttributeValue>) {
         self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await.unwrap();
@@ -111,7 +142,7 @@ impl World {
     /// Checks what must hold of every table in which nothing was purged.
     pub async fn check_table(&self) -> Table {
         let table = self.table().await;
-        check(&table);
+        check(&table, self.clock.now());
         table
     }
 }
@@ -123,7 +154,7 @@ fn key(sub: &str, id: &str) -> HashMap<String, AttributeValue> {
 
 /// At most one successor per session, no index entry of what is over, one open end per chain, pointers that lead
 /// somewhere and do not outlive it, no negative duration.
-pub fn check(table: &Table) {
+pub fn check(table: &Table, now: DateTime<Utc>) {
     let mut successors = HashMap::<(&str, &str), &str>::new();
     for ((user, id), item) in table {
         if let Some(old) = &item.renewed_from {
@@ -133,13 +164,21 @@ pub fn check(table: &Table) {
             assert_eq!(old.state, "expired", "{id} renewed a session that goes on: {old:?}");
         }
         let is_active = item.state == "active";
-        assert_eq!(item.active_day.is_some(), is_active, "{item:?}");
+        assert!(is_active || item.active_day.is_none(), "{item:?}");
+        if is_active && item.active_day.is_none() {
+            let last = DateTime::from_timestamp_millis(item.last_active_time.unwrap()).unwrap();
+            assert!(
+                last < now - TIMEOUT - TimeDelta::minutes(1),
+                "not in the index, but it may be live: {item:?}"
+            );
+        }
         if let (Some(day), Some(last)) = (item.active_day, item.last_active_time) {
             assert_eq!(day, day_number(DateTime::from_timestamp_millis(last).unwrap()), "{item:?}");
         }
         assert_eq!(item.renewed_to.is_some(), item.state == "expired", "{item:?}");
         if item.is_session() {
             assert_eq!(item.end_time.is_some(), !is_active, "{item:?}");
+            assert_eq!(item.end_reason.is_some(), item.state == "ended", "{item:?}");
             assert!(item.last_active_time >= item.start_time, "{item:?}");
             assert!(item.end_time.is_none() || item.end_time >= item.start_time, "{item:?}");
         }
