@@ -11,10 +11,15 @@ use proptest::{
 use serde_json::{Value, json};
 use shared::clock::instant;
 
-use crate::support::{Need, User, World, active, expired, lacks, renewed, unknown_id};
+use crate::support::{Need, User, World, active, ended, lacks, renewed, unknown_id};
 
 const TIMEOUT: i64 = 3_600_000;
 const KEPT_SECONDS: i64 = 3_600 + 90 * 86_400;
+const DAY: i64 = 86_400_000;
+
+/// Live sessions that a user may have, and starts within an hour: few, so that sequences come to the limits.
+const LIVE: usize = 3;
+const STARTS: usize = 8;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -74,8 +79,14 @@ enum Record {
 
 #[derive(Clone, Debug, PartialEq)]
 enum State {
-    Active,
-    Ended(i64),
+    /// Whether the index has it.
+    Active {
+        listed: bool,
+    },
+    Ended {
+        at: i64,
+        reason: &'static str,
+    },
     Renewed(String),
 }
 
@@ -114,7 +125,7 @@ impl Model {
         }
         let found = match self.records.get(&at) {
             None | Some(Record::Tombstone { .. }) => Found::Nothing,
-            Some(Record::Session { state: State::Ended(_), .. }) => Found::Ended,
+            Some(Record::Session { state: State::Ended { .. }, .. }) => Found::Ended,
             Some(Record::Session { last, .. }) if *last >= now - TIMEOUT => Found::Live,
             Some(Record::Session { .. }) => Found::Expired,
         };
@@ -123,9 +134,45 @@ impl Model {
 
     fn start(&mut self, id: &str, from: Option<&str>, engaged: bool, now: i64) {
         let from = from.map(str::to_owned);
-        let session =
-            Record::Session { start: now, last: now, engaged, from, state: State::Active, purge: purge(now) };
+        let state = State::Active { listed: true };
+        let session = Record::Session { start: now, last: now, engaged, from, state, purge: purge(now) };
         self.records.insert(id.to_owned(), session);
+        self.keep_to_the_limit(now);
+    }
+
+    /// Ends the least recently active beyond the limit. What has silently expired for a minute leaves the index, where
+    /// that has more entries than may be live.
+    fn keep_to_the_limit(&mut self, now: i64) {
+        let since = (now - TIMEOUT).div_euclid(DAY);
+        let listed = self.records.iter().filter_map(|(id, record)| match record {
+            Record::Session { last, state: State::Active { listed: true }, .. }
+                if last.div_euclid(DAY) >= since =>
+            {
+                Some((*last, id.clone()))
+            }
+            _ => None,
+        });
+        let mut listed: Vec<(i64, String)> = listed.collect();
+        if listed.len() <= LIVE {
+            return;
+        }
+        listed.sort();
+        listed.reverse();
+        let (live, expired) = listed.split_at(listed.partition_point(|(last, _)| *last >= now - TIMEOUT));
+        for (last, id) in live.iter().skip(LIVE) {
+            self.end_at(id, now.max(*last), "limit", now);
+        }
+        for (_, id) in expired.iter().filter(|(last, _)| *last < now - TIMEOUT - 60_000) {
+            *self.session(id).2 = State::Active { listed: false };
+        }
+    }
+
+    /// Whether one more may be started, of what is not a renewal. The time is in the id.
+    fn may_start(&self, now: i64) -> bool {
+        let started = |id: &String| i64::from_str_radix(&id.replace('-', "")[..12], 16).unwrap();
+        let of_late =
+            self.records.keys().map(started).filter(|at| (now - TIMEOUT..=now + 300_000).contains(at));
+        of_late.count() < STARTS
     }
 
     fn renew(&mut self, old: &str, new: &str, engaged: bool, now: i64) {
@@ -153,7 +200,7 @@ impl Model {
 
     fn live(&self, now: i64) -> Vec<(i64, String, bool)> {
         let live = self.records.iter().filter_map(|(id, record)| match record {
-            Record::Session { last, engaged, state: State::Active, .. } if *last >= now - TIMEOUT => {
+            Record::Session { last, engaged, state: State::Active { .. }, .. } if *last >= now - TIMEOUT => {
                 Some((*last, id.clone(), *engaged))
             }
             _ => None,
@@ -164,6 +211,14 @@ impl Model {
         live
     }
 
+    /// What ended the session that `id` stands for.
+    fn end_reason(&self, id: &str, now: i64) -> &'static str {
+        match &self.records[&self.walk(id, now).0] {
+            Record::Session { state: State::Ended { reason, .. }, .. } => reason,
+            other => panic!("not ended: {other:?}"),
+        }
+    }
+
     fn session(&mut self, id: &str) -> (&mut i64, &mut bool, &mut State, &mut i64) {
         match self.records.get_mut(id) {
             Some(Record::Session { last, engaged, state, purge, .. }) => (last, engaged, state, purge),
@@ -171,9 +226,14 @@ impl Model {
         }
     }
 
-    fn end(&mut self, id: &str, now: i64) {
-        let (last, _, state, kept) = self.session(id);
-        *state = State::Ended(if *last < now - TIMEOUT { *last } else { now });
+    fn end(&mut self, id: &str, reason: &'static str, now: i64) {
+        let last = *self.session(id).0;
+        self.end_at(id, if last < now - TIMEOUT { last } else { now }, reason, now);
+    }
+
+    fn end_at(&mut self, id: &str, at: i64, reason: &'static str, now: i64) {
+        let (_, _, state, kept) = self.session(id);
+        *state = State::Ended { at, reason };
         *kept = purge(now);
     }
 }
@@ -210,7 +270,12 @@ impl Player<'_> {
         let now = self.now();
         match step {
             Step::Login => {
-                let body = self.user.call("POST", "/auth/login").await.ok();
+                let answer = self.user.call("POST", "/auth/login").await;
+                if !self.model.may_start(now) {
+                    answer.error(429, "too_many_sessions");
+                    return;
+                }
+                let body = answer.ok();
                 let id = self.saw(&body["body"]["sessionId"]);
                 self.model.start(&id, None, false, now);
             }
@@ -228,7 +293,7 @@ impl Player<'_> {
                     Found::Ended => assert_eq!(answer.ok()["sessionId"], json!(head)),
                     Found::Live | Found::Expired => {
                         assert_eq!(answer.ok()["sessionId"], json!(head));
-                        self.model.end(&head, now);
+                        self.model.end(&head, "ended", now);
                     }
                 }
             }
@@ -237,7 +302,7 @@ impl Player<'_> {
                 let (head, found) = self.model.walk(&id, now);
                 self.user.logout(&json!({ "sessionId": id })).await.ok();
                 if let Found::Live | Found::Expired = found {
-                    self.model.end(&head, now);
+                    self.model.end(&head, "logout", now);
                 }
             }
             Step::EndOthers(kept) => {
@@ -248,7 +313,7 @@ impl Player<'_> {
                 let body = self.user.end_others(kept.as_deref()).await.ok();
                 assert_eq!(body["endedSessions"], others.len());
                 for id in &others {
-                    self.model.end(id, now);
+                    self.model.end(id, "ended_others", now);
                 }
             }
             Step::List(current) => {
@@ -279,14 +344,16 @@ impl Player<'_> {
                 };
                 let body = answer.ok();
                 let engaged = *self.model.session(&head).1;
+                let reason = (state == "ended").then(|| self.model.end_reason(&id, now));
                 assert_eq!(
                     json!([
                         body["sessionId"],
                         body["state"],
                         body["contentEngaged"],
+                        body["endReason"],
                         body["requestedSessionId"]
                     ]),
-                    json!([head, state, engaged, id])
+                    json!([head, state, engaged, reason, id])
                 );
             }
             Step::Wait(_) | Step::Purge => unreachable!("these are nobody's"),
@@ -296,6 +363,10 @@ impl Player<'_> {
     async fn login_once(&mut self, key: &str, now: i64) {
         let request = self.user.request("POST", "/auth/login").header("idempotency-key", key);
         let answer = self.user.send(request).await;
+        if self.is_refused(key, now) {
+            answer.error(429, "too_many_sessions");
+            return;
+        }
         if answer.status == 409 {
             answer.error(409, "session_ended");
             return self.keep_alive(key, None, now);
@@ -313,15 +384,25 @@ impl Player<'_> {
         );
     }
 
+    /// Whether a heartbeat, or a login with that key, would start one session too many.
+    fn is_refused(&self, id: &str, now: i64) -> bool {
+        matches!(self.model.walk(id, now), (_, Found::Nothing)) && !self.model.may_start(now)
+    }
+
     async fn heartbeat(&mut self, id: &str, now: i64) {
-        let body = self.user.heartbeat(id).await.ok();
+        let answer = self.user.heartbeat(id).await;
+        if self.is_refused(id, now) {
+            answer.error(429, "too_many_sessions");
+            return;
+        }
+        let body = answer.ok();
         let kept_alive = match body["status"].as_str() {
             Some("active") => Some(id.to_owned()),
             Some("renewed") => Some(self.saw(&body["sessionId"])),
             _ => None,
         };
         let expected = match &kept_alive {
-            None => expired(),
+            None => ended(self.model.end_reason(id, now)),
             Some(head) if head == id => active(),
             Some(head) => renewed(head),
         };
@@ -389,10 +470,11 @@ impl Player<'_> {
         let stored = self.user.world.items_of(&self.user.sub).await.into_iter().map(|(id, item)| {
             let record = match (item.start_time, item.last_active_time, item.renewed_to) {
                 (Some(start), Some(last), to) => {
-                    let state = match (item.state.as_str(), item.end_time, to) {
-                        ("active", None, None) => State::Active,
-                        ("ended", Some(end), None) => State::Ended(end),
-                        ("expired", Some(end), Some(to)) if end == last => State::Renewed(to),
+                    let reason = item.end_reason.as_deref().map(reason);
+                    let state = match (item.state.as_str(), item.end_time, reason, to) {
+                        ("active", None, None, None) => State::Active { listed: item.active_day.is_some() },
+                        ("ended", Some(at), Some(reason), None) => State::Ended { at, reason },
+                        ("expired", Some(end), None, Some(to)) if end == last => State::Renewed(to),
                         other => panic!("{other:?}"),
                     };
                     let engaged = item.content_engaged.expect("contentEngaged");
@@ -412,6 +494,11 @@ impl Player<'_> {
         });
         assert_eq!(stored.collect::<BTreeMap<_, _>>(), self.model.records);
     }
+}
+
+fn reason(name: &str) -> &'static str {
+    let all = ["logout", "ended", "ended_others", "limit"];
+    all.into_iter().find(|own| *own == name).unwrap_or_else(|| panic!("no reason of an end: {name}"))
 }
 
 async fn play(world: &World, steps: Vec<(usize, Step)>) {
@@ -455,7 +542,9 @@ fn random_operations_agree_with_the_model() {
         return;
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let world = runtime.block_on(World::new());
+    let (live, starts) = (LIVE.to_string(), STARTS.to_string());
+    let limits = [("MAX_SESSIONS_PER_USER", live.as_str()), ("MAX_STARTS_PER_USER_PER_HOUR", &starts)];
+    let world = runtime.block_on(World::with(&limits));
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&steps(), |steps| {
