@@ -121,7 +121,7 @@ fn codes(schema: &Place) -> BTreeSet<String> {
 fn the_errors_of_the_document_are_those_of_the_functions() {
     let of_functions: BTreeSet<(u16, String)> = errors()
         .map(|error| {
-            let response = error.into_response();
+            let response = error.into_response(None);
             let body: Value = serde_json::from_slice(response.body()).unwrap();
             (response.status().as_u16(), body["code"].as_str().unwrap().to_owned())
         })
