@@ -249,8 +249,7 @@ async fn a_range_of_metrics_is_one_query_a_month() {
     }
     let world = World::new().await;
     let (alice, reader) = (world.user("alice").await, world.user("reader").await);
-    let claims = json!({ "scope": "metrics:read" }).to_string();
-    let token = token(&http(), &[("username", "reader"), ("claims", &claims)]).await;
+    let token = token(&http(), &[("username", "reader"), ("permissions", "metrics:read")]).await;
     let reader = User { token, ..reader };
     for _ in 0..20 {
         alice.login().await;

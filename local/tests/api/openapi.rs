@@ -68,7 +68,8 @@ async fn just_the_calls_that_name_the_permission_need_it() {
     let alice = world.user("alice").await;
     let mut reader = world.user("reader").await;
     let permission = world.template.functions[0].environment["METRICS_PERMISSION"].as_str();
-    reader.token = token(&crate::support::http(), &[("username", &reader.sub), ("scope", permission)]).await;
+    reader.token =
+        token(&crate::support::http(), &[("username", &reader.sub), ("permissions", permission)]).await;
     for operation in Operation::all() {
         let path = operation.path.replace("{sessionId}", &unknown_id());
         let named = permissions(operation);

@@ -231,7 +231,7 @@ async fn an_operators_commands_work_on_a_servers_data() {
     };
     let (child, url) = start(&mut with_data(&["--port", "0"]));
     let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
-    let form = [form.as_slice(), &[("scope", "metrics:read")]].concat();
+    let form = [form.as_slice(), &[("permissions", "metrics:read")]].concat();
     let tokens = send(http().post(format!("{url}/oauth2/token")).form(&form)).await.ok();
     let token = tokens["access_token"].as_str().unwrap();
     send(http().post(format!("{url}/auth/login")).bearer_auth(token)).await.ok();

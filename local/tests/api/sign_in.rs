@@ -190,12 +190,17 @@ async fn a_page_signs_a_user_in_and_may_read_metrics_if_that_was_ticked() {
         assert_eq!((&tokens["token_type"], &tokens["scope"]), (&json!("Bearer"), &json!(scope)));
 
         let access = provider.claims(&tokens["access_token"]).await;
-        for (name, value) in [("sub", "alice"), ("aud", AUDIENCE), ("client_id", AUDIENCE), ("scope", scope)]
-        {
+        for (name, value) in [
+            ("sub", "alice"),
+            ("aud", AUDIENCE),
+            ("client_id", AUDIENCE),
+            ("scope", scope),
+            ("token_use", "access"),
+        ] {
             assert_eq!(access[name], value);
         }
         assert_eq!(access.get("permissions"), permissions.as_ref());
-        assert!(!access.contains_key("token_use") && !access.contains_key("nonce"));
+        assert!(!access.contains_key("nonce"));
 
         let id = provider.claims(&tokens["id_token"]).await;
         for (name, value) in [
