@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{NaiveTime, TimeDelta};
-use serde_json::json;
 
 use crate::support::{
     Need, TIMEOUT, User, World, active, http, is_second_engine, lacks, renewed, token, unknown_id,
