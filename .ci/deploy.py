@@ -298,7 +298,7 @@ def roll_up(stack, dynamodb, streams, functions):
 
 def sessions_in_metrics(api_url, issuer):
     """How many sessions the deployed API tells of, on all days up to today."""
-    form = {"grant_type": "password", "username": "ci", "password": "x", "scope": "metrics:read"}
+    form = {"grant_type": "password", "username": "ci", "password": "x", "permissions": "metrics:read"}
     with urllib.request.urlopen(f"{issuer}/oauth2/token", urllib.parse.urlencode(form).encode()) as answer:
         token = json.load(answer)["access_token"]
     today = datetime.datetime.now(datetime.timezone.utc).date()

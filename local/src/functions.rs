@@ -11,6 +11,7 @@ use shared::{
     clock::Clock,
     dynamodb::client::FromEnvironment,
     http::ApiError,
+    logging::UserNames,
     settings::{Environment, FromSettings, SettingsError},
 };
 
@@ -81,7 +82,7 @@ impl Parts<'_> {
         F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync + 'static,
         R: Future<Output = Result<Response<Body>, ApiError>> + Send + 'static,
     {
-        Ok(endpoint(handle, self.make::<A>()?))
+        Ok(endpoint(handle, self.make::<A>()?, UserNames::read(&self.environment)?))
     }
 
     fn page<A, F, R>(&self, handle: F) -> Result<Handler, SettingsError>
@@ -91,7 +92,7 @@ impl Parts<'_> {
         R: Future<Output = Result<Response<Body>, ApiError>> + Send + 'static,
     {
         let app = A::from_settings(&self.environment, self.clock.clone())?;
-        Ok(endpoint(handle, Arc::new(app)))
+        Ok(endpoint(handle, Arc::new(app), UserNames::read(&self.environment)?))
     }
 
     fn stream<A, F, R, O>(&self, handle: F) -> Result<Handler, SettingsError>
@@ -113,14 +114,14 @@ impl Parts<'_> {
     }
 }
 
-fn endpoint<A, F, R>(handle: F, app: Arc<A>) -> Handler
+fn endpoint<A, F, R>(handle: F, app: Arc<A>, names: UserNames) -> Handler
 where
     A: Send + Sync + 'static,
     F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync + 'static,
     R: Future<Output = Result<Response<Body>, ApiError>> + Send + 'static,
 {
     let handler = move |request| -> BoxFuture<'static, Response<Body>> {
-        Box::pin(answer(handle, Arc::clone(&app), request))
+        Box::pin(answer(handle, Arc::clone(&app), names, request))
     };
     Handler::Endpoint(Arc::new(handler))
 }

@@ -11,11 +11,12 @@ pub(crate) fn is_local(host: &str) -> bool {
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The same for a `Host` header: a name or address that a URL can have, and perhaps a port.
-pub(crate) fn is_local_header(header: &str) -> bool {
+/// The host of a `Host` header, if that is a name or address that a URL can have, and perhaps a port.
+pub(crate) fn of_header(header: &str) -> Option<&str> {
     let (host, port) = parts(header);
     let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:".contains(&byte));
-    is_name && port.is_none_or(|port| port.parse::<u16>().is_ok()) && is_local(host)
+    let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok());
+    (!host.is_empty() && is_name && is_port).then_some(host)
 }
 
 /// Host and port of a `Host` header. An IPv6 address is in brackets.
@@ -29,6 +30,10 @@ pub(crate) fn parts(header: &str) -> (&str, Option<&str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_local_header(header: &str) -> bool {
+        of_header(header).is_some_and(is_local)
+    }
 
     #[test]
     fn only_names_of_this_machine_are_local() {

@@ -26,7 +26,7 @@ use crate::{
 
 pub use crate::{
     identity::{AUDIENCE, Provider},
-    server::{Options, Server},
+    server::{HostName, Options, Origin, Server},
 };
 
 /// The engine that holds a deployment's data, without a server before it.

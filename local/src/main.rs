@@ -4,7 +4,7 @@ use std::{collections::HashMap, env, future::poll_fn, io, path::PathBuf, pin::pi
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use local::{AUDIENCE, Options, Provider, Server, Storage, functions, sample::Sample};
+use local::{AUDIENCE, HostName, Options, Origin, Provider, Server, Storage, functions, sample::Sample};
 use operator::Command;
 use reqwest::Url;
 use shared::logging;
@@ -35,6 +35,12 @@ struct Arguments {
     /// An audience that tokens of --issuer may be for; may be repeated
     #[arg(long, requires = "issuer")]
     audience: Vec<String>,
+    /// Answer pages of this origin too, and not of this machine alone; may be repeated
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<Origin>,
+    /// Answer to this host name too, and not to the loopback's alone; may be repeated
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<HostName>,
     /// The SAM template that says which routes, functions and tables there are [default: the one that is built in]
     #[arg(long, global = true, value_name = "FILE")]
     template: Option<PathBuf>,
@@ -59,6 +65,8 @@ async fn main() -> Result<()> {
         // It needs tokens for anybody.
         demo: arguments.issuer.is_none(),
         provider: arguments.issuer.map(|issuer| Provider { issuer, audiences: arguments.audience }),
+        allow_origins: arguments.allow_origin,
+        allow_hosts: arguments.allow_host,
         environment: environment(),
         sample: arguments.sample_data.then(Sample::default),
         ..Options::default()

@@ -23,6 +23,8 @@ pub enum Counter {
     LimitNotKept,
     /// A stream record could not be decoded and is not in the metrics.
     RecordSkipped,
+    /// A request was refused for who made it or for what became of its session.
+    Denied,
 }
 
 impl Counter {
@@ -33,6 +35,7 @@ impl Counter {
             Self::Retry => "Retries",
             Self::LimitNotKept => "LimitsNotKept",
             Self::RecordSkipped => "RecordsSkipped",
+            Self::Denied => "RequestsDenied",
         });
     }
 }

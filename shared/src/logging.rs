@@ -8,7 +8,42 @@ use std::{
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::settings::SettingsError;
+use crate::{
+    id::UserId,
+    settings::{Environment, SettingsError},
+};
+
+/// How log lines name users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserNames {
+    /// By a digest of the `sub`.
+    Hash,
+    /// By the `sub`.
+    Plain,
+}
+
+impl UserNames {
+    /// What `LOG_USER_ID` says.
+    pub fn read(environment: &Environment<'_>) -> Result<Self, SettingsError> {
+        match environment.text("LOG_USER_ID").as_str() {
+            "" | "hash" => Ok(Self::Hash),
+            "plain" => Ok(Self::Plain),
+            value => {
+                let (name, expected) = ("LOG_USER_ID", "hash or plain");
+                Err(SettingsError::Invalid { name, expected, value: value.to_owned() })
+            }
+        }
+    }
+
+    /// The user as logs name it.
+    #[must_use]
+    pub fn name(self, user: &UserId) -> String {
+        match self {
+            Self::Hash => user.digest(),
+            Self::Plain => user.as_str().to_owned(),
+        }
+    }
+}
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

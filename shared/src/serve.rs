@@ -12,7 +12,7 @@ use crate::{
     counters::Counters,
     dynamodb::{Connection, client::FromEnvironment, client_from_environment},
     http::{ApiError, caller, input, reply},
-    logging,
+    logging::{self, UserNames},
     settings::{Environment, FromSettings},
 };
 
@@ -47,11 +47,12 @@ where
     F: Fn(Arc<A>, Request) -> R + Copy + Send + Sync,
     R: Future<Output = Result<Response<Body>, ApiError>> + Send,
 {
+    let names = UserNames::read(&Environment::new(&|name| env::var(name).ok()))?;
     lambda_http::run(service_fn(move |request: Request| {
         // Two ids: the gateway's joins its access log and the answer, Lambda's what Lambda itself logs.
         let (request_id, context) = (caller::request_id(&request), request.lambda_context());
         let span = tracing::info_span!("request", request_id, lambda_request_id = context.request_id);
-        let answer = answer(handle, Arc::clone(&app), request).instrument(span);
+        let answer = answer(handle, Arc::clone(&app), names, request).instrument(span);
         async move {
             let answer = answer.await;
             counters.write(io::stdout());
@@ -95,8 +96,9 @@ async fn start<A: FromEnvironment>(function: &str) -> Result<(Arc<A>, Counters),
     Ok((Arc::new(parts), counters))
 }
 
-/// What `handle` answers, its error included: the same on Lambda and in the local server.
-pub async fn answer<A, F, R>(handle: F, app: Arc<A>, mut request: Request) -> Response<Body>
+/// What `handle` answers, its error included: the same on Lambda and in the local server. `names` is how the log names who
+/// is refused.
+pub async fn answer<A, F, R>(handle: F, app: Arc<A>, names: UserNames, mut request: Request) -> Response<Body>
 where
     F: Fn(Arc<A>, Request) -> R,
     R: Future<Output = Result<Response<Body>, ApiError>>,
@@ -104,7 +106,9 @@ where
     let request_id = caller::request_id(&request).map(str::to_owned);
     let deadline = input::deadline_of(&request);
     request.extensions_mut().insert(deadline);
-    let mut response = handle(app, request).await.unwrap_or_else(ApiError::into_response);
+    let user = caller::named(&request);
+    let refused = |error: ApiError| error.into_response(user.map(|user| names.name(&user)).as_deref());
+    let mut response = handle(app, request).await.unwrap_or_else(refused);
     reply::identify(&mut response, request_id.as_deref());
     response
 }

@@ -2,6 +2,7 @@
 
 mod demo;
 mod gateway;
+mod guard;
 mod handlers;
 mod listeners;
 mod options;
@@ -17,9 +18,12 @@ use axum::{Router, response::Redirect, routing::get};
 use reqwest::Url;
 use tokio::{net::TcpListener, task::AbortHandle};
 
-pub use self::options::Options;
+use self::{guard::Guard, options::Place, service::Service};
+pub use self::{
+    guard::{HostName, Origin},
+    options::Options,
+};
 pub(crate) use self::{handlers::readers, service::engine_of, streams::pumps};
-use self::{options::Place, service::Service};
 use crate::{
     identity::{Authorizer, Development},
     template::Template,
@@ -56,6 +60,9 @@ impl Server {
             let place = Place { api: format!("{url}/demo"), provider: url.clone() };
             router = router.nest_service("/demo", Box::pin(demo::router(&options, place, authorizer)).await?);
         }
+        let guard = Guard { hosts: options.allow_hosts.clone(), origins: options.allow_origins.clone() };
+        guard.warn_of(&service.template.api.cors().allow_origins);
+        let router = guard.before(router);
         let serve = |listener| tokio::spawn(serve(listener, router.clone())).abort_handle();
         let listening = listeners.into_iter().map(serve).collect();
         let Service { engine_url, client, template, .. } = &service;

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use reqwest::Url;
 use shared::clock::Clock;
 
+use super::guard::{HostName, Origin};
 use crate::{
     identity::{AUDIENCE, Provider},
     sample::Sample,
@@ -33,6 +34,10 @@ pub struct Options {
     pub provider: Option<Provider>,
     /// Whether there is the demo: at `/` and under `/demo`, with data of its own and tokens of the provider for development.
     pub demo: bool,
+    /// Names and addresses by which this machine goes, beside those of the loopback.
+    pub allow_hosts: Vec<HostName>,
+    /// Origins whose pages may call, beside those of this machine.
+    pub allow_origins: Vec<Origin>,
     /// Environment variables of the functions, which win over the template's.
     pub environment: HashMap<String, String>,
     /// What to fill the embedded engine with before it serves.
@@ -88,6 +93,8 @@ impl Default for Options {
             dynamodb: None,
             provider: None,
             demo: false,
+            allow_hosts: Vec::new(),
+            allow_origins: Vec::new(),
             environment: HashMap::new(),
             sample: None,
             clock: Clock::system(),

@@ -60,7 +60,8 @@ impl Service {
         let endpoints = endpoints(&template, &client, &options.clock)?;
         let readers = readers(&template, &client, &options.clock)?;
         let gateway = Gateway { authorizer, clock: options.clock.clone() };
-        let router = gateway::router(gateway, endpoints, template.api.cors(), beside)?;
+        let (cors, let_in) = (template.api.cors(), &options.allow_origins);
+        let router = gateway::router(gateway, endpoints, cors, let_in, beside)?;
         let mut running = Vec::new();
         // In an account the deployed function reads the stream.
         if on_this_machine {

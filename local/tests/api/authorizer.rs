@@ -286,7 +286,8 @@ async fn a_client_id_counts_only_without_an_audience() {
 async fn a_refresh_token_gets_new_tokens_and_is_none_itself() {
     let world = World::new().await;
     let url = format!("{}/oauth2/token", *PROVIDER);
-    let first = [("grant_type", "password"), ("username", "alice"), ("password", "x"), ("scope", "a b")];
+    let first =
+        [("grant_type", "password"), ("username", "alice"), ("scope", "a b"), ("permissions", " c  d ")];
     let tokens: Value = http().post(&url).form(&first).send().await.unwrap().json().await.unwrap();
     let refresh = tokens["refresh_token"].as_str().unwrap();
     refused(&world, refresh, "the token is for another audience").await;
@@ -294,6 +295,7 @@ async fn a_refresh_token_gets_new_tokens_and_is_none_itself() {
     let tokens: Value = http().post(&url).form(&again).send().await.unwrap().json().await.unwrap();
     let (_, claims, _) = parts(tokens["access_token"].as_str().unwrap());
     assert_eq!((&claims["sub"], &claims["scope"]), (&json!("alice"), &json!("a b")));
+    assert_eq!((&claims["permissions"], &claims["token_use"]), (&json!(["c", "d"]), &json!("access")));
     list_with(&world, tokens["access_token"].as_str()).await.ok();
 }
 

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{NaiveTime, TimeDelta};
-use serde_json::json;
 
 use crate::support::{
     Need, TIMEOUT, User, World, active, http, is_second_engine, lacks, renewed, token, unknown_id,
@@ -249,8 +248,7 @@ async fn a_range_of_metrics_is_one_query_a_month() {
     }
     let world = World::new().await;
     let (alice, reader) = (world.user("alice").await, world.user("reader").await);
-    let claims = json!({ "scope": "metrics:read" }).to_string();
-    let token = token(&http(), &[("username", "reader"), ("claims", &claims)]).await;
+    let token = token(&http(), &[("username", "reader"), ("permissions", "metrics:read")]).await;
     let reader = User { token, ..reader };
     for _ in 0..20 {
         alice.login().await;

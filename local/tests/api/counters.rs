@@ -14,6 +14,7 @@ use local::{Options, Server};
 use reqwest::Client;
 use serde_json::{Value, json};
 use shared::{clock::Clock, counters::Counters};
+use uuid::Uuid;
 
 use crate::support::{Need, lacks};
 
@@ -71,6 +72,22 @@ async fn count_each_event() {
     now.fetch_add(3_600_001, Ordering::SeqCst);
     call("POST", format!("/user-sessions/end/{}", three.as_str().unwrap()), json!({})).await;
 
+    // Denied, as the heartbeat on the ended one was: an id that is nobody's, an ended session, metrics, an ID token.
+    let code = |answer: Value| answer["code"].as_str().unwrap_or_default().to_owned();
+    let unknown = call("POST", format!("/user-sessions/end/{}", Uuid::new_v4()), json!({})).await;
+    assert_eq!(code(unknown), "session_not_found");
+    let engage = format!("/user-sessions/{two}/content-engaged");
+    assert_eq!(code(call("PATCH", engage, json!({ "engaged": true })).await), "session_ended");
+    assert_eq!(code(call("GET", "/metrics/sessions".to_owned(), json!({})).await), "forbidden");
+    let form = [form[0], form[1], ("claims", r#"{"token_use":"id"}"#)];
+    let answer = http.post(format!("{}/oauth2/token", server.url)).form(&form).send().await.unwrap();
+    let id_token = answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
+    let list = http.get(format!("{}/user-sessions", server.url)).bearer_auth(id_token).send();
+    assert_eq!(code(list.await.unwrap().json().await.unwrap()), "unauthorized");
+    // Not denied: what is no id, and what the gateway refuses before any function.
+    assert_eq!(code(call("POST", "/user-sessions/end/x".to_owned(), json!({})).await), "invalid_session_id");
+    assert_eq!(http.get(format!("{}/user-sessions", server.url)).send().await.unwrap().status(), 401);
+
     let mut lines = Vec::new();
     counters.write(&mut lines);
     let lines = String::from_utf8(lines).unwrap();
@@ -84,6 +101,7 @@ async fn count_each_event() {
         "SessionsEngaged": 1,
         "SessionsEnded": 2,
         "Heartbeats": 4,
+        "RequestsDenied": 5,
     });
     assert_eq!(line, expected);
     let metrics = &described["CloudWatchMetrics"][0];
@@ -91,7 +109,7 @@ async fn count_each_event() {
         (&metrics["Namespace"], &metrics["Dimensions"]),
         (&json!("UserSessions"), &json!([["Service"]]))
     );
-    assert_eq!(metrics["Metrics"].as_array().unwrap().len(), 6);
+    assert_eq!(metrics["Metrics"].as_array().unwrap().len(), 7);
     assert!(described["Timestamp"].as_i64().unwrap() > 1_700_000_000_000);
 
     let mut nothing = Vec::new();

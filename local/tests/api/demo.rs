@@ -17,8 +17,7 @@ struct Demo {
 impl Demo {
     async fn start() -> Self {
         let server = Server::start(Options { demo: true, ..Options::default() }).await.unwrap();
-        let form =
-            [("grant_type", "password"), ("username", "alice"), ("password", "x"), ("scope", "metrics:read")];
+        let form = [("grant_type", "password"), ("username", "alice"), ("permissions", "metrics:read")];
         let answer = http().post(format!("{}/oauth2/token", server.url)).form(&form).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap();
         Self { token: answer["access_token"].as_str().unwrap().to_owned(), server }

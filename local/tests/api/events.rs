@@ -118,7 +118,7 @@ async fn the_events_tell_a_story() {
 }
 
 #[tokio::test]
-async fn no_function_trusts_an_event_without_claims() {
+async fn no_function_trusts_an_event_without_the_claims_of_an_access_token() {
     if lacks(&[Need::LocalServer]) {
         return;
     }
@@ -129,9 +129,15 @@ async fn no_function_trusts_an_event_without_claims() {
     };
     for name in names_in("events").into_iter().filter(is_guarded) {
         let unauthorized = json!({ "status": "error", "code": "unauthorized", "message": "Unauthorized" });
-        for authorizer in
-            [json!(null), json!({}), json!({ "jwt": { "claims": {} } }), json!({ "lambda": { "sub": "x" } })]
-        {
+        let mut of_id_token = event(&name)["requestContext"]["authorizer"].clone();
+        of_id_token["jwt"]["claims"]["token_use"] = json!("id");
+        for authorizer in [
+            json!(null),
+            json!({}),
+            json!({ "jwt": { "claims": {} } }),
+            json!({ "lambda": { "sub": "x" } }),
+            of_id_token,
+        ] {
             let mut event = event(&name);
             event["requestContext"]["authorizer"] = authorizer;
             if event["requestContext"]["authorizer"].is_null() {

@@ -15,6 +15,7 @@ mod documents;
 mod errors;
 mod events;
 mod faults;
+mod foreign_pages;
 mod frontend;
 mod gateway;
 mod get_session;

@@ -15,7 +15,7 @@ const MS: TimeDelta = TimeDelta::milliseconds(1);
 
 /// A user who may read metrics.
 async fn reader(world: &World) -> User<'_> {
-    with_claims(world, &json!({ "scope": "openid metrics:read" })).await
+    with_claims(world, &json!({ "permissions": ["metrics:read"] })).await
 }
 
 async fn with_claims<'a>(world: &'a World, claims: &Value) -> User<'a> {
@@ -363,15 +363,18 @@ async fn a_reader_needs_the_permission_in_a_named_claim() {
     let range = "startDate=2026-01-01&endDate=2026-01-01";
     for (claims, status) in [
         (json!({}), 403),
-        (json!({ "scope": "metrics:reader metrics" }), 403),
+        (json!({ "permissions": "metrics:reader metrics" }), 403),
         (json!({ "other": "metrics:read" }), 403),
-        (json!({ "scope": "Metrics:Read" }), 403),
-        (json!({ "scope": "a metrics:read" }), 200),
-        (json!({ "scp": ["a", "metrics:read"] }), 200),
-        (json!({ "permissions": ["metrics:read"] }), 200),
+        (json!({ "permissions": "Metrics:Read" }), 403),
+        // A client asks for a scope, and may get it without anybody's leave.
+        (json!({ "scope": "a metrics:read" }), 403),
+        (json!({ "scp": ["a", "metrics:read"] }), 403),
+        (json!({ "permissions": ["a", "metrics:read"] }), 200),
+        (json!({ "permissions": "a metrics:read" }), 200),
         (json!({ "permissions": "[\"metrics:read\"]" }), 200),
         (json!({ "cognito:groups": ["metrics:read"] }), 200),
-        (json!({ "scope": "metrics:read", "sub": null }), 401),
+        (json!({ "permissions": ["metrics:read"], "sub": null }), 401),
+        (json!({ "permissions": ["metrics:read"], "token_use": "id" }), 401),
     ] {
         let user = with_claims(&world, &claims).await;
         for path in ["", "/daily", "/by-timespan"] {
@@ -384,12 +387,22 @@ async fn a_reader_needs_the_permission_in_a_named_claim() {
     }
     for (permission, status) in [("*", 200), ("sessions:count", 403)] {
         let world = World::with(&[("METRICS_PERMISSION", permission)]).await;
-        let user = with_claims(&world, &json!({ "scope": "metrics:read" })).await;
+        let user = with_claims(&world, &json!({ "permissions": "metrics:read" })).await;
         assert_eq!(
             user.call("GET", &format!("/metrics/sessions?{range}")).await.status,
             status,
             "{permission}"
         );
+    }
+    let world = World::with(&[("METRICS_PERMISSION_CLAIMS", "scope scp")]).await;
+    for (claims, status) in [
+        (json!({ "scope": "a metrics:read" }), 200),
+        (json!({ "scp": ["a", "metrics:read"] }), 200),
+        (json!({ "permissions": ["metrics:read"] }), 403),
+    ] {
+        let user = with_claims(&world, &claims).await;
+        let answer = user.call("GET", &format!("/metrics/sessions?{range}")).await;
+        assert_eq!(answer.status, status, "where scopes count: {claims}");
     }
 }
 

@@ -68,7 +68,8 @@ async fn just_the_calls_that_name_the_permission_need_it() {
     let alice = world.user("alice").await;
     let mut reader = world.user("reader").await;
     let permission = world.template.functions[0].environment["METRICS_PERMISSION"].as_str();
-    reader.token = token(&crate::support::http(), &[("username", &reader.sub), ("scope", permission)]).await;
+    reader.token =
+        token(&crate::support::http(), &[("username", &reader.sub), ("permissions", permission)]).await;
     for operation in Operation::all() {
         let path = operation.path.replace("{sessionId}", &unknown_id());
         let named = permissions(operation);
@@ -121,7 +122,7 @@ fn codes(schema: &Place) -> BTreeSet<String> {
 fn the_errors_of_the_document_are_those_of_the_functions() {
     let of_functions: BTreeSet<(u16, String)> = errors()
         .map(|error| {
-            let response = error.into_response();
+            let response = error.into_response(None);
             let body: Value = serde_json::from_slice(response.body()).unwrap();
             (response.status().as_u16(), body["code"].as_str().unwrap().to_owned())
         })

@@ -53,8 +53,7 @@ async fn use_everything(world: &World) {
     bob.renewal(&renewed[0]).await;
     bob.engage(&renewed[1], true).await.ok();
 
-    let claims = json!({ "scope": "metrics:read" }).to_string();
-    let token = token(&http(), &[("username", "reader"), ("claims", &claims)]).await;
+    let token = token(&http(), &[("username", "reader"), ("permissions", "metrics:read")]).await;
     let reader = User { token, ..world.user("reader").await };
     let range = "startDate=2100-01-15&endDate=2100-01-15";
     for path in ["", "/daily", "/by-timespan"] {

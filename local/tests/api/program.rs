@@ -139,6 +139,98 @@ async fn each_event_of_a_sessions_life_is_one_line_without_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_denied_request_is_one_line_without_secrets() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    for (names, user) in [("hash", "ff8d9819fc0e12bf"), ("plain", "alice@example.com")] {
+        let (child, url) = start(program().args(["--port", "0"]).env("LOG_USER_ID", names));
+        let token = async |claims: &str| {
+            let form = [("grant_type", "password"), ("username", "alice@example.com"), ("claims", claims)];
+            let tokens = send(http().post(format!("{url}/oauth2/token")).form(&form)).await.ok();
+            tokens["access_token"].as_str().unwrap().to_owned()
+        };
+        let (access, id_token, nobodys) =
+            (token("{}").await, token(r#"{"token_use":"id"}"#).await, token(r#"{"sub":null}"#).await);
+        let call = async |token: &str, method: &str, path: &str| {
+            let request = http().request(method.parse().unwrap(), format!("{url}{path}"));
+            send(request.bearer_auth(token)).await
+        };
+        let login = call(&access, "POST", "/auth/login").await.ok();
+        let id = login["body"]["sessionId"].as_str().unwrap().to_owned();
+        let [heartbeat, end, get] =
+            ["heartbeat/", "end/", ""].map(|what| format!("/user-sessions/{what}{id}"));
+        call(&access, "POST", &end).await.ok();
+        call(&access, "POST", &heartbeat).await.ok();
+        let other = format!("{}1", &get[..get.len() - 1]);
+        for (token, path, status) in [
+            (&access, other.as_str(), 404),
+            (&access, "/metrics/sessions", 403),
+            (&id_token, "/user-sessions", 401),
+            (&nobodys, "/user-sessions", 401),
+            (&access, "/user-sessions/x", 400),
+            (&"x".to_owned(), "/user-sessions", 401),
+        ] {
+            assert_eq!(call(token, "GET", path).await.status, status, "{path}");
+        }
+        let log = String::from_utf8(interrupt(child).stderr).unwrap();
+        let denied: Vec<_> = log.lines().filter(|line| line.contains("request denied")).collect();
+        assert_eq!(denied.len(), 5, "{log}");
+        for (line, (code, user)) in denied.iter().zip([
+            ("session_ended", Some(user)),
+            ("session_not_found", Some(user)),
+            ("forbidden", Some(user)),
+            ("unauthorized", Some(user)),
+            ("unauthorized", None),
+        ]) {
+            assert!(line.contains(&format!("code=\"{code}\"")) && line.contains("request_id="), "{line}");
+            let named = user.is_none_or(|user| line.contains(&format!("user=\"{user}\"")));
+            assert!(named && line.contains("user=") == user.is_some(), "{line}");
+        }
+        assert!(denied[0].contains(&format!("session_id={id}")), "{}", denied[0]);
+        for secret in [&access, &id_token, &nobodys] {
+            assert!(!log.contains(&secret[..20]) && !log.contains(secret.rsplit('.').next().unwrap()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_pages_and_names_are_let_in_if_that_is_asked_for() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let mut command = program();
+    command.args([
+        "--port",
+        "0",
+        "--allow-origin",
+        "https://one.example.com/",
+        "--allow-host",
+        "dev.example.com",
+    ]);
+    command.args(["--allow-origin", "https://two.example.com", "--allow-host", "192.168.1.7"]);
+    let (child, url) = start(command.args(["--parameter", "AllowedOrigins=https://three.example.com"]));
+    for (header, value, status) in [
+        ("origin", "https://one.example.com", 200),
+        ("origin", "https://two.example.com", 200),
+        ("origin", "https://three.example.com", 403),
+        ("host", "dev.example.com:3000", 200),
+        ("host", "192.168.1.7", 200),
+        ("host", "192.168.1.8", 403),
+    ] {
+        let request = http().get(format!("{url}/.well-known/jwks.json")).header(header, value);
+        assert_eq!(send(request).await.status, status, "{value}");
+    }
+    let log = String::from_utf8(interrupt(child).stderr).unwrap();
+    assert!(log.contains("https://three.example.com") && log.contains("--allow-origin"), "{log}");
+    assert!(log.contains("192.168.1.8") && log.contains("--allow-host"), "{log}");
+    for value in ["*", "null", "example.com"] {
+        assert!(failure(program().args(["--allow-origin", value])).contains("expected an origin"), "{value}");
+    }
+    assert!(failure(program().args(["--allow-host", "dev:3000"])).contains("expected a host name"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn users_are_named_in_logs_if_that_is_asked_for() {
     if lacks(&[Need::LocalServer]) {
         return;
@@ -231,7 +323,7 @@ async fn an_operators_commands_work_on_a_servers_data() {
     };
     let (child, url) = start(&mut with_data(&["--port", "0"]));
     let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
-    let form = [form.as_slice(), &[("scope", "metrics:read")]].concat();
+    let form = [form.as_slice(), &[("permissions", "metrics:read")]].concat();
     let tokens = send(http().post(format!("{url}/oauth2/token")).form(&form)).await.ok();
     let token = tokens["access_token"].as_str().unwrap();
     send(http().post(format!("{url}/auth/login")).bearer_auth(token)).await.ok();

@@ -64,8 +64,7 @@ async fn refusal(options: Options) -> String {
 
 /// Asks as a user, who may read metrics.
 async fn ask(server: &Server, user: &str, path: &str) -> Value {
-    let form =
-        [("grant_type", "password"), ("username", user), ("claims", r#"{"permissions":["metrics:read"]}"#)];
+    let form = [("grant_type", "password"), ("username", user), ("permissions", "metrics:read")];
     let tokens = send(http().post(format!("{}/oauth2/token", server.url)).form(&form)).await.ok();
     let token = tokens["access_token"].as_str().unwrap();
     send(http().get(format!("{}{path}", server.url)).bearer_auth(token)).await.ok()

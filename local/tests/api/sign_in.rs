@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use shared::clock::Clock;
 
-use crate::support::{Answer, Need, PROVIDER, http, lacks, send};
+use crate::support::{Answer, Need, PROVIDER, http, lacks, openapi::Operation, send, unknown_id};
 
 const VERIFIER: &str = "a-verifier-of-43-to-128-characters.~_0123456789";
 
@@ -190,12 +190,17 @@ async fn a_page_signs_a_user_in_and_may_read_metrics_if_that_was_ticked() {
         assert_eq!((&tokens["token_type"], &tokens["scope"]), (&json!("Bearer"), &json!(scope)));
 
         let access = provider.claims(&tokens["access_token"]).await;
-        for (name, value) in [("sub", "alice"), ("aud", AUDIENCE), ("client_id", AUDIENCE), ("scope", scope)]
-        {
+        for (name, value) in [
+            ("sub", "alice"),
+            ("aud", AUDIENCE),
+            ("client_id", AUDIENCE),
+            ("scope", scope),
+            ("token_use", "access"),
+        ] {
             assert_eq!(access[name], value);
         }
         assert_eq!(access.get("permissions"), permissions.as_ref());
-        assert!(!access.contains_key("token_use") && !access.contains_key("nonce"));
+        assert!(!access.contains_key("nonce"));
 
         let id = provider.claims(&tokens["id_token"]).await;
         for (name, value) in [
@@ -216,6 +221,25 @@ async fn a_page_signs_a_user_in_and_may_read_metrics_if_that_was_ticked() {
                 .bearer_auth(tokens["access_token"].as_str().unwrap()),
         );
         assert_eq!(reads.await.status, if permissions.is_some() { 200 } else { 403 });
+    }
+}
+
+/// Its audience is the API's too here, as at a provider that has one client for all, so that the gateway lets it through.
+#[tokio::test]
+async fn no_call_takes_an_id_token() {
+    if lacks_provider() {
+        return;
+    }
+    let provider = Provider::shared();
+    let code = provider.code(&[("metrics", "yes")]).await;
+    let tokens = provider.exchange(&code, &[]).await.ok();
+    for operation in Operation::all() {
+        let path = operation.path.replace("{sessionId}", &unknown_id());
+        let call = http().request(operation.method.parse().unwrap(), format!("{}{path}", provider.url));
+        let call = |token: &str| send(call.try_clone().unwrap().bearer_auth(tokens[token].as_str().unwrap()));
+        let message = call("id_token").await.error(401, "unauthorized");
+        assert_eq!(message, "Unauthorized");
+        assert_ne!(call("access_token").await.status, 401, "{path}");
     }
 }
 

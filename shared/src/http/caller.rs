@@ -13,29 +13,25 @@ const USER_AGENT_BYTES: usize = 400;
 /// No address is longer; a longer text is cut for the same reason.
 const IP_ADDRESS_BYTES: usize = 45;
 
-/// A caller whose token the authorizer verified.
-#[derive(Debug)]
-pub struct Caller {
-    claims: HashMap<String, String>,
+/// A caller whose access token the authorizer verified.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    claims: &'a HashMap<String, String>,
 }
 
-impl Caller {
-    /// The caller of a request; [`ApiError::Unauthorized`] if no authorizer vouched for one.
-    pub fn of(request: &Request) -> Result<Self, ApiError> {
-        let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
-            return Err(ApiError::Unauthorized);
-        };
-        let jwt = context.authorizer.as_ref().and_then(|authorizer| authorizer.jwt.as_ref());
-        match jwt {
-            Some(jwt) if !jwt.claims.is_empty() => Ok(Self { claims: jwt.claims.clone() }),
-            _ => Err(ApiError::Unauthorized),
-        }
+impl<'a> Caller<'a> {
+    /// The caller of a request; [`ApiError::Unauthorized`] if no authorizer vouched for one, or for an ID token: that
+    /// tells a client who signed in, is shown around as such, and gives access to nothing. API Gateway cannot tell one
+    /// from an access token where both are for the same audience.
+    pub fn of(request: &'a Request) -> Result<Self, ApiError> {
+        let claims = verified_claims(request).ok_or(ApiError::Unauthorized)?;
+        let is_id_token = claims.get("token_use").is_some_and(|token_use| token_use == "id");
+        if is_id_token { Err(ApiError::Unauthorized) } else { Ok(Self { claims }) }
     }
 
     /// The user; [`ApiError::Unauthorized`] if the token names none, as some machine tokens do.
     pub fn user(&self) -> Result<UserId, ApiError> {
-        let sub = self.claims.get("sub").ok_or(ApiError::Unauthorized)?;
-        sub.parse().map_err(|_| ApiError::Unauthorized)
+        user_of(self.claims).ok_or(ApiError::Unauthorized)
     }
 
     /// Whether one of the claims named in `claims` holds `permission` as a whole word. Without a permission to have
@@ -51,6 +47,16 @@ impl Caller {
                 .any(|claim| words(claim).iter().any(|word| word == permission)),
         }
     }
+}
+
+fn verified_claims(request: &Request) -> Option<&HashMap<String, String>> {
+    let RequestContext::ApiGatewayV2(context) = request.request_context_ref()? else { return None };
+    let claims = &context.authorizer.as_ref()?.jwt.as_ref()?.claims;
+    (!claims.is_empty()).then_some(claims)
+}
+
+fn user_of(claims: &HashMap<String, String>) -> Option<UserId> {
+    claims.get("sub")?.parse().ok()
 }
 
 /// The words of a claim in any of the forms in which API Gateway hands it on: `a b`, `[a b]`, `["a","b"]` or `a`.
@@ -76,6 +82,12 @@ pub fn request_id(request: &Request) -> Option<&str> {
 /// The user who calls: most endpoints need no more than this.
 pub fn user(request: &Request) -> Result<UserId, ApiError> {
     Caller::of(request)?.user()
+}
+
+/// The user that the authorizer vouched for, whatever they may do: for the log, which tells of those who are refused.
+#[must_use]
+pub fn named(request: &Request) -> Option<UserId> {
+    user_of(verified_claims(request)?)
 }
 
 /// The device that the request came from.
@@ -104,7 +116,8 @@ mod tests {
         let has = |claims: &[(&str, &str)], permission: &str| {
             let claims =
                 claims.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            Caller { claims }.has_permission(permission, &["scope".to_owned(), "cognito:groups".to_owned()])
+            Caller { claims: &claims }
+                .has_permission(permission, &["scope".to_owned(), "cognito:groups".to_owned()])
         };
         for claim in [
             "metrics:read",

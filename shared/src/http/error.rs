@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::reply;
 use crate::{
+    counters::Counter,
     dynamodb::Fault,
     id::NotASessionId,
     metrics::{MetricsError, calendar::RangeError},
@@ -70,9 +71,10 @@ struct ErrorBody<'a> {
 }
 
 impl ApiError {
-    /// The status and code, the log line of a fault, and the body.
+    /// The status and code, the log line of a fault or a denial, and the body. `user` is who asked, as logs name them,
+    /// where that is known.
     #[must_use]
-    pub fn into_response(self) -> Response<Body> {
+    pub fn into_response(self, user: Option<&str>) -> Response<Body> {
         let (status, code) = match &self {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::InvalidSessionId(_) => (StatusCode::BAD_REQUEST, "invalid_session_id"),
@@ -92,6 +94,10 @@ impl ApiError {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
             }
         };
+        if is_denial(status) {
+            tracing::info!(code, user, "request denied");
+            Counter::Denied.count();
+        }
         let body = ErrorBody { status: "error", code, message: &self.to_string() };
         let mut response = reply::json_with_status(status, &body);
         let seconds = match status {
@@ -109,6 +115,11 @@ impl ApiError {
     pub fn invalid_session_id(place: &'static str) -> impl FnOnce(NotASessionId) -> Self {
         move |_| Self::InvalidSessionId(place)
     }
+}
+
+/// Whether a request that was understood is refused: of whoever tries ids, tokens or permissions there are many.
+fn is_denial(status: StatusCode) -> bool {
+    status.is_client_error() && status != StatusCode::BAD_REQUEST
 }
 
 impl From<Fault> for ApiError {

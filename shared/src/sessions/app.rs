@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     dynamodb::client::FromEnvironment,
     id::UserId,
+    logging::UserNames,
     settings::{Environment, SettingsError},
 };
 
@@ -32,8 +33,8 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// `MAX_SESSIONS_PER_USER` and `MAX_STARTS_PER_USER_PER_HOUR`.
     pub limits: Limits,
-    /// `LOG_USER_ID=plain`: logs name users by their `sub` and not by its digest.
-    pub log_plain_user_id: bool,
+    /// `LOG_USER_ID`.
+    pub user_names: UserNames,
 }
 
 impl Settings {
@@ -58,14 +59,6 @@ impl Settings {
             0..=1_000,
             "a whole number from 0 to 1000",
         )?;
-        let log_plain_user_id = match environment.text("LOG_USER_ID").as_str() {
-            "" | "hash" => false,
-            "plain" => true,
-            value => {
-                let (name, expected) = ("LOG_USER_ID", "hash or plain");
-                return Err(SettingsError::Invalid { name, expected, value: value.to_owned() });
-            }
-        };
         Ok(Self {
             sessions_table: environment.required("SESSIONS_TABLE")?,
             lifetimes: Lifetimes {
@@ -73,7 +66,7 @@ impl Settings {
                 retention: TimeDelta::days(retention),
             },
             limits: Limits { live, starts },
-            log_plain_user_id,
+            user_names: UserNames::read(environment)?,
         })
     }
 }
@@ -111,7 +104,7 @@ impl App {
 
     /// The user as logs name it.
     pub(super) fn log_name(&self, user: &UserId) -> String {
-        if self.settings.log_plain_user_id { user.as_str().to_owned() } else { user.digest() }
+        self.settings.user_names.name(user)
     }
 }
 
@@ -136,7 +129,7 @@ mod tests {
         assert_eq!(settings.lifetimes.timeout, TimeDelta::hours(1));
         assert_eq!(settings.lifetimes.retention, TimeDelta::days(90));
         assert_eq!(settings.limits, Limits { live: 100, starts: 300 });
-        assert!(!settings.log_plain_user_id);
+        assert_eq!(settings.user_names, UserNames::Hash);
         let own = [("MAX_SESSIONS_PER_USER", "1000"), ("MAX_STARTS_PER_USER_PER_HOUR", "0")];
         let settings = read(&[&COMPLETE[..], &own].concat()).unwrap();
         assert_eq!(settings.limits, Limits { live: 1_000, starts: 0 });

@@ -4,7 +4,10 @@ use super::{
     rules::{EndReason, Session},
     visit::Visit,
 };
-use crate::{counters, id::SessionId};
+use crate::{
+    counters::{self, Counter},
+    id::SessionId,
+};
 
 /// Something in a session's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub(super) enum Event {
     },
     /// A heartbeat kept it alive, renewed or started it.
     Heartbeat(SessionId),
+    /// A heartbeat came for it, or through it for the one that its chain led to, and that was ended.
+    Denied(SessionId),
 }
 
 impl Visit<'_> {
@@ -68,6 +73,11 @@ impl Visit<'_> {
             Event::Heartbeat(id) => {
                 tracing::debug!(session_id = %id, user = self.log_name(), "heartbeat");
                 "Heartbeats"
+            }
+            // The other denied requests are errors, of which `http` tells in the same words.
+            Event::Denied(id) => {
+                tracing::info!(code = "session_ended", session_id = %id, user = self.log_name(), "request denied");
+                return Counter::Denied.count();
             }
         };
         counters::count(metric);

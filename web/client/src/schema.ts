@@ -656,7 +656,7 @@ export interface components {
                 };
             };
         };
-        /** @description The token is missing, or the gateway does not accept it (refresh it, and try once more); or a function does not: it has no usable `sub`. */
+        /** @description The token is missing, or the gateway does not accept it (refresh it, and try once more); or a function does not: it is an ID token (`token_use` is `id`), or has no usable `sub`. */
         Unauthorized: {
             headers: {
                 "WWW-Authenticate": components["headers"]["Challenge"];
@@ -671,7 +671,7 @@ export interface components {
                 }) | components["schemas"]["GatewayError"];
             };
         };
-        /** @description The gateway refuses the request: the token lacks a scope that the deployment asks for or, on the local server, the `Host` header names another machine. */
+        /** @description The gateway refuses the request: the token lacks a scope that the deployment asks for or, on the local server, the `Host` header names another machine or the page is of another origin. */
         Refused: {
             headers: {
                 [name: string]: unknown;

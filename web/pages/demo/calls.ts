@@ -75,21 +75,21 @@ export function curlOf(call: Call): string {
 export const isForToken = (call: Call) => pathOf(call) === "/oauth2/token";
 
 /** The token that may read metrics is another. */
-const variableOf = (form: string) => (new URLSearchParams(form).get("scope") ? "reader" : "token");
+const variableOf = (form: string) => (new URLSearchParams(form).get("permissions") ? "reader" : "token");
 
 function headersOf({ headers }: RequestInit): Record<string, string> {
   const all = Object.fromEntries(new Headers(headers));
-  if (all["authorization"]) all["authorization"] = `Bearer $${scopeOf(all["authorization"]) ? "reader" : "token"}`;
+  if (all["authorization"]) all["authorization"] = `Bearer $${isReaders(all["authorization"]) ? "reader" : "token"}`;
   return all;
 }
 
-/** The scope that a token says it has. */
-function scopeOf(authorization: string): string {
+/** Whether a token says that it has a permission. */
+function isReaders(authorization: string): boolean {
   try {
     const claims = authorization.split(".")[1]!.replace(/-/g, "+").replace(/_/g, "/");
-    return (JSON.parse(atob(claims)) as { scope?: string }).scope ?? "";
+    return !!(JSON.parse(atob(claims)) as { permissions?: string[] }).permissions?.length;
   } catch {
-    return "";
+    return false;
   }
 }
 

@@ -18,7 +18,7 @@ export interface Figures {
 export function createFigures(remembered: typeof fetch, person: Person, clock: Clock): Figures {
   const metrics = createMetrics({
     baseUrl: BASE,
-    getToken: (options) => person.token({ ...options, scope: "metrics:read" }),
+    getToken: (options) => person.token({ ...options, permissions: "metrics:read" }),
     fetch: remembered,
   });
   let zone: string | undefined;

@@ -13,7 +13,7 @@ export interface Person {
   signIn(name: string): Promise<void>;
   signOut(): void;
   /** A token of whoever is signed in, another one if `fresh`; `null` if nobody is. */
-  token(options?: { fresh?: boolean; scope?: string }): Promise<string | null>;
+  token(options?: { fresh?: boolean; permissions?: string }): Promise<string | null>;
 }
 
 interface Kept {
@@ -24,7 +24,7 @@ interface Kept {
 /** `onChange` hears of other tabs' sign-ins and sign-outs. */
 export function createPerson(remembered: typeof fetch, onChange: () => void): Person {
   let name = stored();
-  /** By scope. */
+  /** By permissions. */
   const kept = new Map<string, Promise<Kept>>();
   function become(next: string | null): void {
     name = next;
@@ -53,14 +53,14 @@ export function createPerson(remembered: typeof fetch, onChange: () => void): Pe
       kept.set("", Promise.resolve(granted));
     },
     signOut: () => become(null),
-    async token({ fresh = false, scope = "" } = {}) {
+    async token({ fresh = false, permissions = "" } = {}) {
       if (!name) return null;
-      let asked = kept.get(scope);
+      let asked = kept.get(permissions);
       const known = await asked?.catch(() => undefined);
       if (fresh || !known || known.until < Date.now()) {
         // Whoever asks meanwhile waits for the same.
-        if (kept.get(scope) === asked) kept.set(scope, grant(remembered, name, scope));
-        asked = kept.get(scope);
+        if (kept.get(permissions) === asked) kept.set(permissions, grant(remembered, name, permissions));
+        asked = kept.get(permissions);
       }
       return (await asked)!.token;
     },
@@ -98,8 +98,9 @@ export function whatIsWrong(name: string): string {
   return length > USER_BYTES ? `Too long: it becomes the user’s id, of ${USER_BYTES} characters; ${escaped}.` : "";
 }
 
-async function grant(remembered: typeof fetch, name: string, scope: string): Promise<Kept> {
-  const fields = { grant_type: "password", username: userOf(name), password: "x", ...(scope && { scope }) };
+async function grant(remembered: typeof fetch, name: string, permissions: string): Promise<Kept> {
+  const username = userOf(name);
+  const fields = { grant_type: "password", username, password: "x", ...(permissions && { permissions }) };
   const response = await remembered(`${location.origin}/oauth2/token`, {
     method: "POST",
     body: new URLSearchParams(fields),

@@ -18,7 +18,7 @@ let server, chromium, reader, demo;
 before(async () => {
   [server, chromium] = await Promise.all([startServer(3_600), startBrowser()]);
   demo = `${server.url}/demo`;
-  reader = await tokenOf(server, "reader", { scope: "metrics:read" });
+  reader = await tokenOf(server, "reader", { permissions: "metrics:read" });
   await fill();
 });
 after(() => Promise.all([server?.stop(), chromium?.stop()]));

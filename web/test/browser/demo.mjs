@@ -24,7 +24,7 @@ export async function startDemo() {
 async function world(context, { server, chromium }, expected = /ERR_EMPTY_RESPONSE/) {
   const user = `user-${randomUUID().slice(0, 8)}`;
   const token = await tokenOf(server, user);
-  const reader = await tokenOf(server, user, { scope: "metrics:read" });
+  const reader = await tokenOf(server, user, { permissions: "metrics:read" });
   const wrongs = [];
   const profiles = [];
   const newProfile = async () => {

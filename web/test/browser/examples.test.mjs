@@ -140,7 +140,7 @@ test("in plain code: login, heartbeats, a renewal, engagement, metrics, logout",
   const today = new Date().toISOString().slice(0, 10);
   const read = () => page.evaluate((day) => sessions.sessionsBetween(day, day).then((data) => data.totalSessions, String), today);
   assert.match(await read(), /403/, "this user may not");
-  const reader = await tokenOf(server, "paul", { scope: "metrics:read" });
+  const reader = await tokenOf(server, "paul", { permissions: "metrics:read" });
   await page.evaluate((token) => localStorage.setItem("accessToken", token), reader);
   await until(async () => (await read()) >= 2, "the session and its successor are counted");
 

@@ -145,7 +145,8 @@ fn safe_headers(content_type: &'static str, form_action: &str) -> HeaderMap {
     for (name, value) in [
         (CONTENT_TYPE, content_type),
         (CACHE_CONTROL, "no-store"),
-        (REFERRER_POLICY, "no-referrer"),
+        // With `no-referrer` a browser would hide the origin of the sign-in page's own form too.
+        (REFERRER_POLICY, "same-origin"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

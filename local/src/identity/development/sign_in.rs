@@ -41,7 +41,7 @@ impl SignIn {
     }
 
     /// For a client, with these scopes, and with `permission` if it is to have that. A scope of the permission's name
-    /// would give it too, in whichever claims the API looks, so without the permission it is left out.
+    /// would give it too where the API is told to look at scopes, so without the permission it is left out.
     pub(super) fn granted(self, client_id: &str, scope: &str, permission: &str, is_permitted: bool) -> Self {
         let words = scope.split_whitespace().filter(|word| is_permitted || *word != permission);
         Self {
@@ -58,6 +58,7 @@ impl SignIn {
             ("sub".to_owned(), json!(self.sub)),
             ("aud".to_owned(), json!(AUDIENCE)),
             ("client_id".to_owned(), json!(self.client_id)),
+            ("token_use".to_owned(), json!("access")),
             ("scope".to_owned(), json!(scope)),
         ]);
         if !self.permissions.is_empty() {

@@ -28,6 +28,8 @@ pub(super) struct TokenRequest {
     username: Option<String>,
     refresh_token: Option<String>,
     scope: Option<String>,
+    /// Words, of which the claim of that name is made: nobody can ask a real provider for them.
+    permissions: Option<String>,
     client_id: Option<String>,
     code: Option<String>,
     redirect_uri: Option<String>,
@@ -207,8 +209,8 @@ fn is_verifier(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }
 
-fn words(scope: &str) -> impl Iterator<Item = &str> {
-    scope.split_whitespace()
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace()
 }
 
 fn password_claims(request: &TokenRequest) -> Result<Map<String, Value>, &'static str> {
@@ -216,7 +218,11 @@ fn password_claims(request: &TokenRequest) -> Result<Map<String, Value>, &'stati
     let mut claims = Map::from_iter([
         ("sub".to_owned(), json!(username.ok_or("username is missing")?)),
         ("aud".to_owned(), json!(AUDIENCE)),
+        ("token_use".to_owned(), json!("access")),
     ]);
+    if let Some(permissions) = &request.permissions {
+        claims.insert("permissions".to_owned(), json!(words(permissions).collect::<Vec<_>>()));
+    }
     if let Some(scope) = &request.scope {
         claims.insert("scope".to_owned(), json!(scope));
     }

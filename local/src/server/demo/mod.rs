@@ -22,7 +22,6 @@ use tower::ServiceExt;
 use self::clock::DemoClock;
 pub(super) use self::page::page;
 use super::{
-    gateway::of_this_machine,
     options::{Options, Place},
     service::Service,
 };
@@ -53,7 +52,7 @@ pub(super) async fn router(options: &Options, place: Place, authorizer: Arc<Auth
     let api = Arc::clone(&demo);
     let api = move |request: Request| async move { api.answer(request).await };
     let page = get(async || Redirect::temporary("/"));
-    Ok(of_this_machine(controls::router(demo).route("/", page)).fallback(api))
+    Ok(controls::router(demo).route("/", page).fallback(api))
 }
 
 impl Demo {

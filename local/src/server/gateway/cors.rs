@@ -4,18 +4,21 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::http::{HeaderName, HeaderValue, Method};
-use reqwest::Url;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{host, template::Cors};
+use crate::{
+    server::guard::{Origin, is_of_this_machine},
+    template::Cors,
+};
 
-pub(super) fn layer(cors: &Cors) -> Result<CorsLayer> {
-    let origins = if cors.allow_origins.iter().any(|origin| origin == "*") {
-        // Here anybody gets a token as anybody, so that a stranger's page could read what a developer has in the tables.
-        AllowOrigin::predicate(|origin, _| is_of_this_machine(origin))
-    } else {
-        AllowOrigin::list(all::<HeaderValue>(&cors.allow_origins, "allowOrigins")?)
-    };
+/// As the template says, and for the origins that were let in by name. Any origin is any of this machine here.
+pub(super) fn layer(cors: &Cors, let_in: &[Origin]) -> Result<CorsLayer> {
+    let named = all::<HeaderValue>(&cors.allow_origins, "allowOrigins")?;
+    let (is_any, let_in) = (named.iter().any(|origin| origin == "*"), let_in.to_vec());
+    let origins = AllowOrigin::predicate(move |origin, _| {
+        let is_named = if is_any { is_of_this_machine(origin) } else { named.contains(origin) };
+        is_named || let_in.iter().any(|known| known.is(origin))
+    });
     Ok(CorsLayer::new()
         .allow_origin(origins)
         .allow_credentials(cors.allow_credentials)
@@ -31,41 +34,4 @@ where
 {
     let parsed = texts.iter().map(|text| T::try_from(text.as_bytes()).context(name));
     parsed.collect()
-}
-
-/// Whether a page came from a server on this machine.
-fn is_of_this_machine(origin: &HeaderValue) -> bool {
-    let url = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok());
-    url.is_some_and(|url| {
-        ["http", "https"].contains(&url.scheme()) && url.host_str().is_some_and(host::is_local)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_pages_of_this_machine_are_its_own() {
-        for origin in [
-            "http://localhost:5173",
-            "https://localhost",
-            "http://127.0.0.1:8080",
-            "http://[::1]:3000",
-            "http://app.localhost",
-        ] {
-            assert!(is_of_this_machine(&HeaderValue::from_static(origin)), "{origin}");
-        }
-        for origin in [
-            "null",
-            "*",
-            "",
-            "https://example.com",
-            "http://localhost.example.com",
-            "file://localhost",
-            "http://10.0.0.1",
-        ] {
-            assert!(!is_of_this_machine(&HeaderValue::from_static(origin)), "{origin}");
-        }
-    }
 }

@@ -12,8 +12,7 @@ use axum::{
     Router,
     body::to_bytes,
     extract::{ConnectInfo, Request},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::{self, Next},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -29,8 +28,8 @@ use self::{
 };
 use crate::{
     functions::EndpointHandler,
-    host,
     identity::Authorizer,
+    server::guard::Origin,
     template::{Cors, Route},
 };
 
@@ -49,7 +48,8 @@ pub(crate) struct Gateway {
     pub(crate) clock: Clock,
 }
 
-/// The API of these endpoints beside `provider`, the routes of the identity provider.
+/// The API of these endpoints beside `provider`, the routes of the identity provider. Pages of the origins `let_in` may
+/// call it whatever the template says.
 ///
 /// A route is chosen among those of the request's method, as API Gateway does: `GET /sessions/{id}` is no neighbour of
 /// `POST /sessions/end`.
@@ -57,6 +57,7 @@ pub(crate) fn router(
     gateway: Gateway,
     endpoints: Vec<Endpoint>,
     cors: &Cors,
+    let_in: &[Origin],
     provider: Router,
 ) -> Result<Router> {
     let gateway = Arc::new(gateway);
@@ -80,8 +81,8 @@ pub(crate) fn router(
             }
         }
     };
-    let all = provider.method_not_allowed_fallback(not_found).fallback(choose).layer(cors::layer(cors)?);
-    Ok(of_this_machine(all))
+    let all = provider.method_not_allowed_fallback(not_found).fallback(choose);
+    Ok(all.layer(cors::layer(cors, let_in)?))
 }
 
 impl Gateway {
@@ -117,27 +118,11 @@ impl Gateway {
     }
 }
 
-/// For requests that name this machine.
-pub(crate) fn of_this_machine(router: Router) -> Router {
-    router.layer(middleware::from_fn(refuse_foreign_hosts))
-}
-
-/// A page of another site can make its own host name resolve to this machine; its requests carry that name.
-async fn refuse_foreign_hosts(request: Request, next: Next) -> Response {
-    let mut hosts = request.headers().get_all(header::HOST).iter().peekable();
-    let is_named = hosts.peek().is_some();
-    if is_named && hosts.all(|host| host.to_str().is_ok_and(host::is_local_header)) {
-        next.run(request).await
-    } else {
-        message(StatusCode::FORBIDDEN, "Forbidden")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use axum::{
         body::{Body, Bytes},
-        http::Request as HttpRequest,
+        http::{Request as HttpRequest, header},
     };
     use tower::ServiceExt;
 
@@ -166,7 +151,7 @@ mod tests {
             max_age: 1,
         };
         let gateway = Gateway { authorizer: Arc::new(authorizer), clock };
-        router(gateway, vec![Endpoint { route, handler }], &cors, Router::new()).unwrap()
+        router(gateway, vec![Endpoint { route, handler }], &cors, &[], Router::new()).unwrap()
     }
 
     async fn get(router: &Router, origin: &str) -> (StatusCode, Option<String>, Bytes) {

@@ -34,7 +34,10 @@ pub async fn heartbeat(
 ) -> Result<Heartbeat, SessionError> {
     let mut successor = Successor::new(visit, client);
     match keep_alive(visit, id, &mut successor, &mut visit.retries()).await? {
-        Kept::Ended(reason) => Ok(Heartbeat::Ended { reason }),
+        Kept::Ended(reason) => {
+            visit.note(Event::Denied(id));
+            Ok(Heartbeat::Ended { reason })
+        }
         Kept::Alive(head) => {
             visit.note(Event::Heartbeat(head.id));
             Ok(if head.id == id { Heartbeat::Active } else { Heartbeat::Renewed(head.id) })
