@@ -167,9 +167,9 @@ async fn sixty_four_logins_at_once_leave_exactly_the_newest() {
         let busy = user.login().await;
         here.clock.advance(MS);
         there.clock.set(here.clock.now());
-        let login = |number: usize| if number % 2 == 0 { user.login() } else { elsewhere.login() };
+        let login = |number: usize| if number.is_multiple_of(2) { user.login() } else { elsewhere.login() };
         let beats = async {
-            if round % 2 == 0 {
+            if round % 2 == 1 {
                 join_all((0..4).map(|_| user.heartbeat(&busy))).await;
             }
         };

@@ -431,7 +431,7 @@ async fn figures_are_whole_after_more_records_than_the_engine_keeps() {
     if is_second_engine() || lacks(&[Need::Wire, Need::Pump]) {
         return;
     }
-    let world = World::new().await;
+    let world = World::with(&[("MAX_STARTS_PER_USER_PER_HOUR", "0")]).await;
     let (alice, reader) = (world.user("alice").await, reader(&world).await);
     let login = async |hundreds: usize| {
         for _ in 0..hundreds {

@@ -47,7 +47,7 @@ async fn use_everything(world: &World) {
     let bob = world.user("bob").await;
     let renewed = [bob.login().await, bob.login().await];
     world.clock.advance(TIMEOUT + MS);
-    for _ in 0..LIVE + 1 {
+    for _ in 0..=LIVE {
         bob.login().await;
     }
     bob.renewal(&renewed[0]).await;
