@@ -18,6 +18,7 @@ mod faults;
 mod frontend;
 mod gateway;
 mod get_session;
+mod logs;
 mod metrics;
 mod model;
 mod openapi;
