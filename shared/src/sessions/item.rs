@@ -208,6 +208,11 @@ pub fn decode(attributes: impl Into<serde_dynamo::Item>) -> Result<Record, Malfo
     Ok(Record { body: Body::Session(session), purge_at })
 }
 
+/// Whether the user of a session engaged, of an item or that part of it.
+pub(super) fn is_engaged(item: &Attributes) -> bool {
+    item.get(CONTENT_ENGAGED).is_some_and(|value| value == &AttributeValue::Bool(true))
+}
+
 /// The user and the record of an image in the table's stream.
 pub fn decode_image(image: serde_dynamo::Item) -> Result<(UserId, Record), Malformed> {
     let user = match image.get(PARTITION_KEY) {

@@ -30,11 +30,16 @@ pub async fn engage(
     let mut walk = Walk::new(visit, id);
     let mut successor = Successor::new(visit, client);
     let mut retries = Retries::new();
+    let change = Change::Engage { engaged, moment: visit.moment };
+    // A session starts without engagement.
+    let mut before = false;
     let head = loop {
-        let change = Change::Engage { engaged, moment: visit.moment };
-        let found = match visit.change(walk.at(), &change).await? {
-            Write::Done => break walk.at(),
-            Write::Refused(found) => found,
+        let found = match app.store.engage(user, walk.at(), &change).await? {
+            (Write::Done, engaged_before) => {
+                before = engaged_before;
+                break walk.at();
+            }
+            (Write::Refused(found), _) => found,
         };
         match Standing::of(found.as_ref(), &visit.moment) {
             Standing::Live(_) => {
@@ -51,6 +56,10 @@ pub async fn engage(
         }
     };
     successor.note_if_own(head);
-    visit.note(Event::Engaged { id: head, engaged });
+    // One that was started here, though its answer was lost, has the value from then on.
+    let before = before && successor.own(head).is_none();
+    if engaged != before {
+        visit.note(Event::Engaged { id: head, engaged });
+    }
     Ok(head)
 }
