@@ -22,7 +22,16 @@ const KNOWN: [(&[&str], &str); 4] = [
     ),
     (&["AccessDenied"], "access denied. docs/operations.md has the policy that each command needs"),
     (
-        &["CredentialsNotLoaded", "ProviderError", "ProviderTimedOut", "InvalidConfiguration"],
+        // As the SDK's account has them, and as the words of a fault that was told to the log.
+        &[
+            "CredentialsNotLoaded",
+            "ProviderError",
+            "ProviderTimedOut",
+            "InvalidConfiguration",
+            "credential provider",
+            "credentials provider",
+            "loading credentials",
+        ],
         "there are no credentials that can be used: name a profile in AWS_PROFILE, sign in (`aws sso login`), or set \
          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     ),

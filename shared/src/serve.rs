@@ -2,8 +2,9 @@
 
 use std::{convert::Infallible, env, io, sync::Arc};
 
-use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
-use lambda_runtime::LambdaEvent;
+use futures_util::future::BoxFuture;
+use lambda_http::{Body, Error, Request, RequestExt, Response};
+use lambda_runtime::{Context, LambdaEvent, service_fn};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
@@ -11,7 +12,11 @@ use crate::{
     clock::Clock,
     counters::Counters,
     dynamodb::{Connection, client::FromEnvironment, client_from_environment},
-    http::{ApiError, caller, input, reply},
+    http::{
+        ApiError, caller,
+        event::{Event, Unreadable, handed_back},
+        input, reply,
+    },
     logging::{self, UserNames},
     settings::{Environment, FromSettings},
 };
@@ -48,18 +53,38 @@ where
     R: Future<Output = Result<Response<Body>, ApiError>> + Send,
 {
     let names = UserNames::read(&Environment::new(&|name| env::var(name).ok()))?;
-    lambda_http::run(service_fn(move |request: Request| {
+    lambda_runtime::run(service_fn(move |LambdaEvent { payload, context }: LambdaEvent<Event>| {
+        let request = payload.into_request();
         // Two ids: the gateway's joins its access log and the answer, Lambda's what Lambda itself logs.
-        let (request_id, context) = (caller::request_id(&request), request.lambda_context());
+        let request_id = request.as_ref().map_or_else(Unreadable::request_id, caller::request_id);
         let span = tracing::info_span!("request", request_id, lambda_request_id = context.request_id);
-        let answer = answer(handle, Arc::clone(&app), names, request).instrument(span);
+        let answered = answer_event(handle, Arc::clone(&app), names, request, context).instrument(span);
+        // Boxed: the runtime puts several layers around it, and a type may be only so deep.
+        let answered: BoxFuture<'_, Response<Body>> = Box::pin(answered);
         async move {
-            let answer = answer.await;
+            let answer = answered.await;
             counters.write(io::stdout());
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(handed_back(answer).await)
         }
     }))
     .await
+}
+
+async fn answer_event<A, F, R>(
+    handle: F,
+    app: Arc<A>,
+    names: UserNames,
+    request: Result<Request, Unreadable>,
+    context: Context,
+) -> Response<Body>
+where
+    F: Fn(Arc<A>, Request) -> R,
+    R: Future<Output = Result<Response<Body>, ApiError>>,
+{
+    match request {
+        Ok(request) => answer(handle, app, names, request.with_lambda_context(context)).await,
+        Err(unreadable) => unreadable.into_response(),
+    }
 }
 
 /// Runs a function that reads a stream on Lambda, alike. An error makes Lambda deliver the batch again.
@@ -72,7 +97,7 @@ where
     O: Serialize + Send,
 {
     let (app, counters) = start::<A>(function).await?;
-    lambda_runtime::run(lambda_runtime::service_fn(move |event: LambdaEvent<E>| {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
         let span = tracing::info_span!("request", request_id = event.context.request_id);
         let outcome = handle(Arc::clone(&app), event.payload).instrument(span);
         async move {

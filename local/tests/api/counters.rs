@@ -63,14 +63,24 @@ async fn count_each_event() {
     }
     now.fetch_add(3_600_001, Ordering::SeqCst);
     let two = heartbeat(one).await["sessionId"].as_str().unwrap().to_owned();
-    call("PATCH", format!("/user-sessions/{two}/content-engaged"), json!({ "engaged": true })).await;
-    call("PATCH", format!("/user-sessions/{two}/content-engaged"), json!({ "engaged": false })).await;
+    // Said again and again, taken back and said once more: three changes, two of them engagements.
+    for engaged in [false, true, true, true, false, false, true, true] {
+        call("PATCH", format!("/user-sessions/{two}/content-engaged"), json!({ "engaged": engaged })).await;
+    }
     call("POST", format!("/user-sessions/end/{two}"), json!({})).await;
     call("POST", format!("/user-sessions/end/{two}"), json!({})).await;
     heartbeat(&two).await;
     let three = call("POST", "/auth/login".to_owned(), json!({})).await["body"]["sessionId"].clone();
     now.fetch_add(3_600_001, Ordering::SeqCst);
     call("POST", format!("/user-sessions/end/{}", three.as_str().unwrap()), json!({})).await;
+    // A renewal that has the value from its start; one that has what every session starts with.
+    for engaged in [true, false] {
+        let four = call("POST", "/auth/login".to_owned(), json!({})).await["body"]["sessionId"].clone();
+        now.fetch_add(3_600_001, Ordering::SeqCst);
+        let path = format!("/user-sessions/{}/content-engaged", four.as_str().unwrap());
+        call("PATCH", path.clone(), json!({ "engaged": engaged })).await;
+        call("PATCH", path, json!({ "engaged": engaged })).await;
+    }
 
     // Denied, as the heartbeat on the ended one was: an id that is nobody's, an ended session, metrics, an ID token.
     let code = |answer: Value| answer["code"].as_str().unwrap_or_default().to_owned();
@@ -95,10 +105,10 @@ async fn count_each_event() {
     let described = line.as_object_mut().unwrap().remove("_aws").unwrap();
     let expected = json!({
         "Service": "user-sessions",
-        "SessionsStarted": 2,
-        "SessionsRenewed": 1,
-        "SessionsExpired": 2,
-        "SessionsEngaged": 1,
+        "SessionsStarted": 4,
+        "SessionsRenewed": 3,
+        "SessionsExpired": 4,
+        "SessionsEngaged": 3,
         "SessionsEnded": 2,
         "Heartbeats": 4,
         "RequestsDenied": 5,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{User, World, unknown_id};
+use crate::support::{User, World, expired, unknown_id};
 
 #[tokio::test]
 async fn an_unknown_session_is_not_found() {
@@ -107,4 +107,39 @@ async fn answers_are_json_and_never_cached() {
         assert_eq!(answer.headers["content-type"], "application/json");
         assert_eq!(answer.headers["cache-control"], "no-store");
     }
+}
+
+#[tokio::test]
+async fn odd_requests_get_a_clear_answer() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let id = alice.login().await;
+    // In the path.
+    for odd in ["%00", "%22", "%3C%3E", "%FF", "a%20b", "é", &"x".repeat(4_096)] {
+        let got = alice.call("GET", &format!("/user-sessions/{odd}")).await;
+        for answer in [got, alice.end(odd).await, alice.engage(odd, true).await] {
+            answer.error(400, "invalid_session_id");
+        }
+        assert_eq!(alice.heartbeat(odd).await.ok(), expired());
+    }
+    // In the query, which most calls have none of; so the document has none either.
+    for odd in ["%00", "\"<>", "=&&=", "%FF%", &"x".repeat(8_192)] {
+        let beat = alice.request("POST", &format!("/user-sessions/heartbeat/{id}?{odd}"));
+        assert_eq!(beat.send().await.unwrap().status(), 200, "{odd}");
+    }
+    // In the header that names the caller's own session.
+    let both = format!("{id},{id}");
+    for odd in
+        [&b"\xff"[..], "é".as_bytes(), b"\"<>", b"", b"\t", both.as_bytes(), "x".repeat(4_096).as_bytes()]
+    {
+        let with_header = |method, path| alice.request(method, path).header("x-session-id", odd);
+        let listed = alice.send(with_header("GET", "/user-sessions")).await.ok();
+        assert_eq!(listed[0]["current"], json!(false), "{odd:?}");
+        let answer = alice.send(with_header("POST", "/user-sessions/end-others")).await;
+        answer.error(400, "invalid_session_id");
+    }
+    let twice = alice.request("POST", "/user-sessions/end-others");
+    let twice = twice.header("x-session-id", &id).header("x-session-id", &id);
+    alice.send(twice).await.error(400, "invalid_session_id");
+    assert_eq!(alice.live().await, [id]);
 }

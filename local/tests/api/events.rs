@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use local::functions::Handler;
 use serde_json::{Value, json};
+use shared::http::event::Event;
 
 use crate::support::{Need, World, lacks};
 
@@ -80,9 +81,13 @@ fn the_code_map_names_what_is_there() {
 async fn run(world: &World, name: &str, event: &Value) -> (u16, Value) {
     match world.handler(name) {
         Handler::Endpoint(handle) => {
-            let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-            let response = handle(request).await;
-            (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap())
+            let event: Event = serde_json::from_str(&event.to_string()).unwrap();
+            let response = match event.into_request() {
+                Ok(request) => handle(request).await,
+                Err(unreadable) => unreadable.into_response(),
+            };
+            // A page is none.
+            (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or_default())
         }
         Handler::Stream(_) => panic!("{name} answers nobody"),
     }
@@ -115,6 +120,41 @@ async fn the_events_tell_a_story() {
     insta::assert_json_snapshot!(story, {
         ".**.sessionId" => "[id]", ".**.startTime" => "[time]", ".**.lastActiveTime" => "[time]", ".**.expiresAt" => "[time]"
     });
+}
+
+/// What a caller can send and no URL holds: the gateway hands it on as it came.
+#[tokio::test]
+async fn no_function_panics_whatever_its_event_has() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let events = names_in("events").into_iter().map(|name| (event(&name), name));
+    for (event, name) in events.filter(|(event, _)| event["version"] == "2.0") {
+        let usual = run(&world, &name, &event).await.0;
+        for (place, value, status) in [
+            ("/headers/host", "a b", usual),
+            ("/headers/host", "[", usual),
+            ("/rawPath", "a b\0\"", usual),
+            ("/headers/x-session-id", "a\u{1}b", 400),
+            ("/requestContext/http/method", "A B", 400),
+        ] {
+            let mut event = event.clone();
+            event["headers"]["x-session-id"] = json!("0198c0de-0000-7000-8000-000000000001");
+            *event.pointer_mut(place).unwrap() = json!(value);
+            let (answered, body) = run(&world, &name, &event).await;
+            assert_eq!(answered, status, "{name} {place}: {body}");
+        }
+        for query in
+            ["\"", "<>", "startDate=\"&endDate=<a b>", "\0", "é", "%00", "%ff%", "&=&", &"x".repeat(8_192)]
+        {
+            let mut event = event.clone();
+            event["rawQueryString"] = json!(query);
+            let (status, body) = run(&world, &name, &event).await;
+            let expected = if name.contains("metrics") { 400 } else { usual };
+            assert_eq!(status, expected, "{name} {query}: {body}");
+        }
+    }
 }
 
 #[tokio::test]

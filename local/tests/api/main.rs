@@ -20,6 +20,7 @@ mod frontend;
 mod gateway;
 mod get_session;
 mod limits;
+mod logs;
 mod metrics;
 mod model;
 mod openapi;

@@ -258,6 +258,21 @@ async fn a_range_is_compared_with_the_equally_long_one_before() {
     }
 }
 
+/// A caller who writes it into a URL as it is sends a space.
+#[tokio::test]
+async fn an_offset_in_the_query_may_have_its_plus_as_it_is() {
+    let world = World::new().await;
+    let reader = reader(&world).await;
+    for plus in ["+", "%2B"] {
+        let range =
+            format!("startDate=2026-01-31T00:00:00{plus}01:00&endDate=2026-01-31T00:00:00{plus}01:00");
+        let request = reader.request("GET", &format!("/metrics/sessions?{range}"));
+        // Past the look at the document, which such a request is not in.
+        let body: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(body["data"]["startDate"], "2026-01-30T00:00:00.000Z", "{body}");
+    }
+}
+
 #[tokio::test]
 async fn days_are_those_of_the_reporting_time_zone() {
     if lacks(&[Need::MovedClock, Need::Pump, Need::LocalServer]) {

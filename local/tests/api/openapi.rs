@@ -85,8 +85,9 @@ async fn just_the_calls_that_name_the_permission_need_it() {
 
 /// One of each error. A new one is an error of the compiler, until it has its place here.
 fn errors() -> impl Iterator<Item = ApiError> {
-    successors(Some(ApiError::Unauthorized), |error| {
+    successors(Some(ApiError::InvalidRequest), |error| {
         Some(match error {
+            ApiError::InvalidRequest => ApiError::Unauthorized,
             ApiError::Unauthorized => ApiError::Forbidden,
             ApiError::Forbidden => ApiError::InvalidSessionId(""),
             ApiError::InvalidSessionId(_) => ApiError::InvalidIdempotencyKey,

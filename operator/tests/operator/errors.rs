@@ -33,6 +33,14 @@ fn without_credentials_that_is_told() {
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     let told = error(command.args(["--endpoint", "http://127.0.0.1:1"]));
     assert!(told.contains("Sessions: there are no credentials that can be used: name a profile"), "{told}");
+    // A repair reads the metrics first.
+    let mut command = program(&["recount", "--sessions-table", "Sessions", "--metrics-table", "Metrics"]);
+    command.args(["--timeout-seconds", "3600", "--retention-days", "90", "--time-zone", "UTC"]);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let day = (chrono::Utc::now() - chrono::TimeDelta::days(5)).date_naive().to_string();
+    let repair = ["--endpoint", "http://127.0.0.1:1", "--repair", "--day", &day];
+    let (code, _, err) = outcome(command.args(repair));
+    assert!(code == 1 && err.contains("error: Metrics: there are no credentials that can be used"), "{err}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

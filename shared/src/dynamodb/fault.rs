@@ -1,8 +1,10 @@
 //! Faults of DynamoDB: which of them pass, and so call for another try.
 
+use std::{error::Error as _, iter::successors};
+
 use aws_sdk_dynamodb::{
-    error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError},
-    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    error::{BuildError, ProvideErrorMetadata, SdkError},
+    operation::{RequestId, put_item::PutItemError, update_item::UpdateItemError},
     types::error::TransactionCanceledException,
 };
 use aws_smithy_runtime_api::client::{
@@ -41,7 +43,7 @@ impl Fault {
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let cause = DisplayErrorContext(&error).to_string();
+        let cause = account_of(&error);
         match error {
             SdkError::ConstructionFailure(_) => Self::Refused(cause),
             SdkError::ServiceError(service) => match service.err().code() {
@@ -49,7 +51,10 @@ impl Fault {
                 Some("TransactionInProgressException") => Self::Unavailable(cause),
                 Some("ItemCollectionSizeLimitExceededException") => Self::Full(cause),
                 Some(code) if THROTTLED.contains(&code) => Self::Throttled(cause),
-                _ if service.raw().status().is_server_error() => Self::Unavailable(cause),
+                // An answer of success that cannot be read is one that was lost on its way.
+                _ if service.raw().status().is_server_error() || service.raw().status().is_success() => {
+                    Self::Unavailable(cause)
+                }
                 _ => Self::Refused(cause),
             },
             _ => Self::Unavailable(cause),
@@ -74,6 +79,23 @@ impl Fault {
             Self::Refused(cause)
         })
     }
+}
+
+/// What an error and its causes say of themselves, and AWS's code and id of the request. Not all that the SDK knows:
+/// among that is the answer as it came, and there may be stored items in it.
+fn account_of<E>(error: &SdkError<E>) -> String
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let mut account = error.to_string();
+    let causes = successors(error.source(), |&cause| cause.source()).map(ToString::to_string);
+    let named = [error.code(), error.message(), error.request_id()].into_iter().flatten().map(str::to_owned);
+    for more in causes.chain(named) {
+        if !account.contains(&more) {
+            account = format!("{account}: {more}");
+        }
+    }
+    account
 }
 
 /// A request that lacks a part. None of ours does.

@@ -28,6 +28,9 @@ const SECONDS_UNTIL_A_START: &str = "60";
 /// Why a request is not answered as it wished.
 #[derive(Debug, Error)]
 pub enum ApiError {
+    /// No request can be made of what the gateway handed over.
+    #[error("The request cannot be read")]
+    InvalidRequest,
     /// No authorizer vouched for a usable user.
     #[error("Unauthorized")]
     Unauthorized,
@@ -76,6 +79,7 @@ impl ApiError {
     #[must_use]
     pub fn into_response(self, user: Option<&str>) -> Response<Body> {
         let (status, code) = match &self {
+            Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::InvalidSessionId(_) => (StatusCode::BAD_REQUEST, "invalid_session_id"),
             Self::InvalidIdempotencyKey => (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),

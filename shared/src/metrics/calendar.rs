@@ -1,7 +1,7 @@
 //! Days, weeks and months of the reporting time zone. Half of this file are its tests, of days without a midnight and
 //! the like.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use thiserror::Error;
 
@@ -114,13 +114,21 @@ impl Range {
 }
 
 fn parse_day(text: &str, zone: Tz) -> Option<NaiveDate> {
-    let date = match DateTime::parse_from_rfc3339(text) {
-        Ok(time) => day_of(time.to_utc(), zone),
+    let date = match parse_instant(text) {
+        Some(time) => day_of(time.to_utc(), zone),
         // To the letter: chrono would also read 2026-1-1.
-        Err(_) => text.parse::<NaiveDate>().ok().filter(|date| date.to_string() == text)?,
+        None => text.parse::<NaiveDate>().ok().filter(|date| date.to_string() == text)?,
     };
     // Years of four digits: a day before and after any of them exists too.
     (1..=9_998).contains(&date.year()).then_some(date)
+}
+
+/// An instant. Where a caller wrote `+01:00` into a query as it is, a space has come in the place of the plus.
+fn parse_instant(text: &str) -> Option<DateTime<FixedOffset>> {
+    let with_plus = || text.rsplit_once(' ').map(|(time, offset)| format!("{time}+{offset}"));
+    DateTime::parse_from_rfc3339(text)
+        .or_else(|cause| with_plus().map_or(Err(cause), |text| DateTime::parse_from_rfc3339(&text)))
+        .ok()
 }
 
 /// How a range is cut into periods.
@@ -211,6 +219,26 @@ mod tests {
         assert_eq!(range.days().count(), 28);
         let one = Range::parse(Some("2026-01-31"), Some("2026-01-31"), zone).unwrap();
         assert_eq!(one.days().collect::<Vec<_>>(), [date("2026-01-31")]);
+    }
+
+    #[test]
+    fn an_offset_whose_plus_came_as_a_space_is_read() {
+        let range =
+            |text| Range::parse(Some(text), Some("2026-02-02"), Europe::Berlin).map(|range| range.first);
+        for text in
+            ["2026-02-01T00:00:00+01:00", "2026-02-01T00:00:00 01:00", "2026-01-31T23:00:00.000 00:00"]
+        {
+            assert_eq!(range(text), Ok(date("2026-02-01")), "{text}");
+        }
+        assert_eq!(range("2026-01-31T23:59:59 01:00"), Ok(date("2026-01-31")));
+        for text in [
+            "2026-02-01T00:00:00 ",
+            "2026-02-01T00:00:00 Z",
+            "2026-02-01T00:00:00 -01:00",
+            "2026-02-01 01:00",
+        ] {
+            assert_eq!(range(text), Err(RangeError::NotADate("startDate")), "{text}");
+        }
     }
 
     #[test]

@@ -42,6 +42,15 @@ impl<'a> Walk<'a> {
         outcome
     }
 
+    /// The same for engagement, and which value there was before.
+    pub(super) async fn engage(&self, change: &Change) -> Result<(Write, bool), StoreError> {
+        let outcome = self.visit.records().engage(self.at, change).await;
+        if outcome.is_err() {
+            self.save().await;
+        }
+        outcome
+    }
+
     /// The walk may not go on: the next one shall from here.
     pub(super) async fn save(&self) {
         if let Some((_, last)) = self.first_and_last {

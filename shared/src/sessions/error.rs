@@ -15,6 +15,15 @@ impl Malformed {
     pub(super) fn because(cause: impl fmt::Display) -> Self {
         Self(cause.to_string())
     }
+
+    /// What serde found wrong, up to where it says what it found.
+    pub(super) fn in_serde(cause: &serde_dynamo::Error) -> Self {
+        let text = cause.to_string();
+        let is_of_a_name = text.starts_with("missing field") || text.starts_with("duplicate field");
+        let found = |letter: char| ['"', '\'', '`'].contains(&letter) || letter.is_ascii_digit();
+        let end = text.find(found).filter(|_| !is_of_a_name).unwrap_or(text.len());
+        Self(text[..end].trim_end_matches([' ', ':']).to_owned())
+    }
 }
 
 /// Why an access to the sessions table failed although nothing was wrong with it.

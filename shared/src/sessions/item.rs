@@ -194,12 +194,13 @@ pub fn encode(user: &UserId, id: SessionId, record: &Record) -> Result<Attribute
             item.active_day = (session.state == State::Active).then(|| day_number(session.last_active_time));
         }
     }
-    serde_dynamo::to_item(item).map_err(Malformed::because)
+    serde_dynamo::to_item(item).map_err(|cause| Malformed::in_serde(&cause))
 }
 
 /// The record that an item of the sessions table holds.
 pub fn decode(attributes: impl Into<serde_dynamo::Item>) -> Result<Record, Malformed> {
-    let item: SessionItem = serde_dynamo::from_item(attributes).map_err(Malformed::because)?;
+    let item: SessionItem =
+        serde_dynamo::from_item(attributes).map_err(|cause| Malformed::in_serde(&cause))?;
     let purge_at = item.purge_at;
     let mut times = [item.start_time, item.last_active_time, item.end_time].into_iter().flatten();
     if !times.all(|time| (0..=LAST_TIME).contains(&time.timestamp_millis())) {
@@ -232,6 +233,11 @@ pub fn decode(attributes: impl Into<serde_dynamo::Item>) -> Result<Record, Malfo
     Ok(Record { body: Body::Session(session), purge_at })
 }
 
+/// Whether the user of a session engaged, of an item or that part of it.
+pub(super) fn is_engaged(item: &Attributes) -> bool {
+    item.get(CONTENT_ENGAGED).is_some_and(|value| value == &AttributeValue::Bool(true))
+}
+
 /// The user and the record of an image in the table's stream.
 pub fn decode_image(image: serde_dynamo::Item) -> Result<(UserId, Record), Malformed> {
     let user = match image.get(PARTITION_KEY) {
@@ -244,7 +250,8 @@ pub fn decode_image(image: serde_dynamo::Item) -> Result<(UserId, Record), Malfo
 /// An item for people and other programs, whatever else it has: the key as `user` and `sessionId`, and times as the
 /// API shows them.
 pub fn readable(item: Attributes) -> Result<Value, Malformed> {
-    let mut item: Map<String, Value> = serde_dynamo::from_item(item).map_err(Malformed::because)?;
+    let item = serde_dynamo::from_item(item).map_err(|cause| Malformed::in_serde(&cause));
+    let mut item: Map<String, Value> = item?;
     for (own, shown, prefix) in [(PARTITION_KEY, "user", USER), (SORT_KEY, "sessionId", SESSION)] {
         if let Some(Value::String(key)) = item.remove(own) {
             item.insert(shown.to_owned(), json!(key.strip_prefix(prefix).unwrap_or(&key)));
@@ -316,6 +323,40 @@ mod tests {
         item.insert("state".to_owned(), StateName::Ended.into());
         let refusal = decode(item).unwrap_err().to_string();
         assert_eq!(refusal, "an item of the sessions table is malformed: no endTime");
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_item_is_told_without_a_value_of_it() {
+        let (user, session) = largest();
+        let good = encode(&user, session.id, &Record::of(session, &moment())).unwrap();
+        let odd = || {
+            [
+                AttributeValue::S("203.0.113.7".to_owned()),
+                AttributeValue::N("203.0113".to_owned()),
+                AttributeValue::N("2030113000000000000".to_owned()),
+                AttributeValue::Bool(true),
+                AttributeValue::L(vec![AttributeValue::S("203.0.113.7".to_owned())]),
+                AttributeValue::M([("203".to_owned(), AttributeValue::Null(true))].into()),
+                AttributeValue::B(aws_sdk_dynamodb::primitives::Blob::new("203.0.113.7")),
+            ]
+        };
+        let mut causes = std::collections::BTreeSet::new();
+        for name in good.keys() {
+            for value in odd() {
+                let mut item = good.clone();
+                item.insert(name.clone(), value);
+                causes.extend(decode_image(item.into()).err().map(|cause| cause.to_string()));
+            }
+            let mut item = good.clone();
+            item.remove(name);
+            causes.extend(decode_image(item.into()).err().map(|cause| cause.to_string()));
+        }
+        let of_a_value = ["203", "0113", "true", "Null"];
+        for cause in &causes {
+            assert!(!of_a_value.iter().any(|part| cause.contains(part)), "{cause}");
+        }
+        assert!(causes.iter().any(|cause| cause.ends_with("missing field `state`")), "{causes:#?}");
+        assert!(causes.iter().any(|cause| cause.ends_with("not a hyphenated UUID")), "{causes:#?}");
     }
 
     #[test]

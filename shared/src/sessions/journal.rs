@@ -30,7 +30,7 @@ pub(super) enum Event {
         /// By what.
         reason: EndReason,
     },
-    /// Its user said whether they engaged with the content.
+    /// Its user engaged with the content, or takes that back. Saying so again is no event.
     Engaged {
         /// The session.
         id: SessionId,
@@ -63,12 +63,13 @@ impl Visit<'_> {
                 tracing::info!(session_id = %id, user = self.log_name(), reason = reason.name(), "session ended");
                 "SessionsEnded"
             }
-            Event::Engaged { id, engaged } => {
-                tracing::info!(session_id = %id, user = self.log_name(), engaged, "session engaged");
-                if !engaged {
-                    return;
-                }
+            Event::Engaged { id, engaged: true } => {
+                tracing::info!(session_id = %id, user = self.log_name(), "session engaged");
                 "SessionsEngaged"
+            }
+            Event::Engaged { id, engaged: false } => {
+                tracing::info!(session_id = %id, user = self.log_name(), "session not engaged any more");
+                return;
             }
             Event::Heartbeat(id) => {
                 tracing::debug!(session_id = %id, user = self.log_name(), "heartbeat");

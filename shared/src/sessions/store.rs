@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::{
         put_item::PutItemError,
         update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
     },
-    types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
+    types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 
 use super::{
@@ -108,7 +108,14 @@ impl Records<'_> {
 
     /// Changes the user's record of `id`, if it meets the change's condition.
     pub async fn change(&self, id: SessionId, change: &Change) -> Result<Write, StoreError> {
-        self.send(self.update(id, change).customize()).await
+        Ok(self.send(self.update(id, change).customize()).await?.0)
+    }
+
+    /// The same for a change that says whether the user engaged, and which value there was before.
+    pub async fn engage(&self, id: SessionId, change: &Change) -> Result<(Write, bool), StoreError> {
+        let update = self.update(id, change).return_values(ReturnValue::UpdatedOld);
+        let (write, before) = self.send(update.customize()).await?;
+        Ok((write, before.is_some_and(|before| item::is_engaged(&before))))
     }
 
     /// The same for a change that ends a session.
@@ -117,7 +124,8 @@ impl Records<'_> {
     /// that was sent once is never taken for our own, so that each end is counted by one caller.
     pub async fn end(&self, id: SessionId, change: &Change) -> Result<Write, StoreError> {
         let attempts = Attempts::default();
-        let write = self.send(self.update(id, change).customize().interceptor(attempts.clone())).await?;
+        let update = self.update(id, change).customize().interceptor(attempts.clone());
+        let (write, _) = self.send(update).await?;
         Ok(if attempts.made() > 1 { write.or_own(|stored| change.has_ended(stored)) } else { write })
     }
 
@@ -191,16 +199,17 @@ impl Records<'_> {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// One way for all updates: a second one would be 225 KB more of code in a function that has both.
+    /// How it went, and what of the item was asked to come back. One way for all updates: a second one would be 225 KB
+    /// more of code in a function that has both.
     async fn send(
         &self,
         update: CustomizableOperation<UpdateItemOutput, UpdateItemError, UpdateItemFluentBuilder>,
-    ) -> Result<Write, StoreError> {
+    ) -> Result<(Write, Option<Attributes>), StoreError> {
         match within(self.deadline, update.send()).await {
-            Ok(_) => Ok(Write::Done),
+            Ok(output) => Ok((Write::Done, output.attributes)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
-                    Write::refused(refusal.item())
+                    Ok((Write::refused(refusal.item())?, None))
                 }
                 _ => Err(Fault::from_sdk(error).into()),
             },

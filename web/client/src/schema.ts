@@ -578,7 +578,7 @@ export interface components {
          * @description What was wrong, for programs.
          * @enum {string}
          */
-        ErrorCode: "unauthorized" | "forbidden" | "invalid_session_id" | "invalid_idempotency_key" | "invalid_body" | "invalid_range" | "session_not_found" | "session_ended" | "too_many_sessions" | "unavailable" | "internal_error";
+        ErrorCode: "invalid_request" | "unauthorized" | "forbidden" | "invalid_session_id" | "invalid_idempotency_key" | "invalid_body" | "invalid_range" | "session_not_found" | "session_ended" | "too_many_sessions" | "unavailable" | "internal_error";
         /** @description An answer of the gateway's own, before or without a function. */
         GatewayError: {
             /** @description A few words for people. */
@@ -586,7 +586,21 @@ export interface components {
         };
     };
     responses: {
-        /** @description The `Idempotency-Key` header is no UUID. No session was started. */
+        /** @description The request cannot be read: a header has a control character, say. */
+        InvalidRequest: {
+            headers: {
+                "X-Request-ID": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["CacheControl"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @constant */
+                    code: "invalid_request";
+                };
+            };
+        };
+        /** @description The `Idempotency-Key` header is no UUID. No session was started. (Or the request cannot be read.) */
         InvalidIdempotencyKey: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
@@ -595,12 +609,12 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Error"] & {
-                    /** @constant */
-                    code: "invalid_idempotency_key";
+                    /** @enum {unknown} */
+                    code: "invalid_idempotency_key" | "invalid_request";
                 };
             };
         };
-        /** @description What should be a session id is no UUID. */
+        /** @description What should be a session id is no UUID. (Or the request cannot be read.) */
         InvalidSessionId: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
@@ -609,12 +623,12 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Error"] & {
-                    /** @constant */
-                    code: "invalid_session_id";
+                    /** @enum {unknown} */
+                    code: "invalid_session_id" | "invalid_request";
                 };
             };
         };
-        /** @description The body is not what the call takes. */
+        /** @description The body is not what the call takes. (Or the request cannot be read.) */
         InvalidBody: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
@@ -623,12 +637,12 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Error"] & {
-                    /** @constant */
-                    code: "invalid_body";
+                    /** @enum {unknown} */
+                    code: "invalid_body" | "invalid_request";
                 };
             };
         };
-        /** @description The id in the path is no UUID, or the body is not what the call takes. */
+        /** @description The id in the path is no UUID, or the body is not what the call takes. (Or the request cannot be read.) */
         InvalidSessionIdOrBody: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
@@ -638,11 +652,11 @@ export interface components {
             content: {
                 "application/json": components["schemas"]["Error"] & {
                     /** @enum {unknown} */
-                    code: "invalid_session_id" | "invalid_body";
+                    code: "invalid_session_id" | "invalid_body" | "invalid_request";
                 };
             };
         };
-        /** @description A parameter is missing or cannot be used: the message names it. So it is for a `startDate` after `endDate`, a range of more than 1,100 days, a parameter that is given twice, a year outside 1 to 9998 and an unknown `compare` or `span`. */
+        /** @description A parameter is missing or cannot be used: the message names it. So it is for a `startDate` after `endDate`, a range of more than 1,100 days, a parameter that is given twice, a year outside 1 to 9998 and an unknown `compare` or `span`. (Or the request cannot be read.) */
         InvalidRange: {
             headers: {
                 "X-Request-ID": components["headers"]["RequestId"];
@@ -651,8 +665,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Error"] & {
-                    /** @constant */
-                    code: "invalid_range";
+                    /** @enum {unknown} */
+                    code: "invalid_range" | "invalid_request";
                 };
             };
         };
@@ -952,6 +966,7 @@ export interface operations {
                     "application/json": components["schemas"]["Heartbeat"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Refused"];
             404: components["responses"]["NoRoute"];
@@ -987,6 +1002,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionList"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Refused"];
             404: components["responses"]["NoRoute"];

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{http::StatusCode, response::Response};
+use shared::http::event::Event;
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -16,9 +17,10 @@ const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) async fn run(handler: &EndpointHandler, event: String) -> Response {
     let handler = Arc::clone(handler);
     let running = async move {
-        match lambda_http::request::from_str(&event) {
-            Ok(request) => handler(request).await,
-            Err(cause) => panic!("the function cannot read the event: {cause}"),
+        match serde_json::from_str::<Event>(&event).map(Event::into_request) {
+            Ok(Ok(request)) => handler(request).await,
+            Ok(Err(unreadable)) => unreadable.into_response(),
+            Err(cause) => panic!("the event is no JSON: {cause}"),
         }
     };
     let running = tokio::spawn(running.in_current_span());

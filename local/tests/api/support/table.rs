@@ -147,7 +147,8 @@ impl World {
     }
 }
 
-fn key(sub: &str, id: &str) -> HashMap<String, AttributeValue> {
+/// The key of a user's item.
+pub fn key(sub: &str, id: &str) -> HashMap<String, AttributeValue> {
     let key = [("pk", format!("USER#{sub}")), ("sk", format!("SESSION#{id}"))];
     key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))).into()
 }

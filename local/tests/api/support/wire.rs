@@ -44,6 +44,10 @@ pub enum Fault {
     FailedAfter,
     /// No answer after the write took effect.
     Lost,
+    /// A transaction that is cancelled for these reasons. Nothing is written.
+    Cancelled(&'static [&'static str]),
+    /// An answer of this status and body, and nothing is written.
+    Answer(u16, &'static str),
     /// No error at all: a Query gives one item a page, and a `BatchGetItem` leaves all keys but one unprocessed.
     Piecemeal,
 }
@@ -164,7 +168,7 @@ impl Wire {
         let within = (disturbance.from..disturbance.from + disturbance.times).contains(&number);
         let applies = match disturbance.fault {
             Fault::Conflict => ["PutItem", "UpdateItem", "TransactWriteItems"].contains(&operation),
-            Fault::InProgress => operation == "TransactWriteItems",
+            Fault::InProgress | Fault::Cancelled(_) => operation == "TransactWriteItems",
             _ => true,
         };
         line.hit |= within && applies;
@@ -184,8 +188,10 @@ impl Wire {
         let fault = user.as_deref().and_then(|user| self.fault(user, &operation));
         match fault {
             Some(Fault::Conflict) if operation == "TransactWriteItems" => {
-                return Ok(cancelled("TransactionConflict"));
+                return Ok(cancelled(&["TransactionConflict", "None"]));
             }
+            Some(Fault::Cancelled(codes)) => return Ok(cancelled(codes)),
+            Some(Fault::Answer(status, body)) => return Ok(answer(status, body)),
             Some(Fault::Conflict) => return Ok(error(400, "TransactionConflictException")),
             Some(Fault::InProgress) => return Ok(error(400, "TransactionInProgressException")),
             Some(Fault::Throttled) => return Ok(error(400, "ThrottlingException")),
@@ -268,26 +274,24 @@ fn units(body: &Value) -> f64 {
 }
 
 fn error(status: u16, name: &str) -> HttpResponse {
-    answer(
-        status,
-        &json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{name}"), "message": "injected" }),
-    )
+    let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{name}"), "message": "injected" });
+    answer(status, &body.to_string())
 }
 
-fn cancelled(code: &str) -> HttpResponse {
-    answer(
-        400,
-        &json!({
-            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-            "Message": "injected",
-            "CancellationReasons": [{ "Code": code, "Message": "injected" }, { "Code": "None" }],
-        }),
-    )
+fn cancelled(codes: &[&str]) -> HttpResponse {
+    let reasons: Vec<Value> =
+        codes.iter().map(|code| json!({ "Code": code, "Message": "injected" })).collect();
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "injected",
+        "CancellationReasons": reasons,
+    });
+    answer(400, &body.to_string())
 }
 
-fn answer(status: u16, body: &Value) -> HttpResponse {
-    let mut response =
-        HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body.to_string()));
+fn answer(status: u16, body: &str) -> HttpResponse {
+    let mut response = HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    response.headers_mut().insert("x-amzn-requestid", "MADEUPBYTHEWIRE");
     response
 }

@@ -27,11 +27,16 @@ pub async fn engage(
     let mut walk = Walk::new(visit, id);
     let mut successor = Successor::new(visit, client);
     let mut retries = visit.retries();
+    let change = Change::Engage { engaged, moment: visit.moment };
+    // A session starts without engagement.
+    let mut before = false;
     let head = loop {
-        let change = Change::Engage { engaged, moment: visit.moment };
-        let found = match walk.change(&change).await? {
-            Write::Done => break walk.at(),
-            Write::Refused(found) => found,
+        let found = match walk.engage(&change).await? {
+            (Write::Done, engaged_before) => {
+                before = engaged_before;
+                break walk.at();
+            }
+            (Write::Refused(found), _) => found,
         };
         match Standing::of(found.as_ref(), &visit.moment) {
             Standing::Live(_) => {
@@ -48,6 +53,10 @@ pub async fn engage(
         }
     };
     successor.settle(head).await;
-    visit.note(Event::Engaged { id: head, engaged });
+    // One that was started here, though its answer was lost, has the value from then on.
+    let before = before && successor.own(head).is_none();
+    if engaged != before {
+        visit.note(Event::Engaged { id: head, engaged });
+    }
     Ok(head)
 }
