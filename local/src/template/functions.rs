@@ -1,24 +1,28 @@
 //! The functions: where their code is, their environment, routes and permissions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     api::{Api, Route},
-    document::{FunctionProperties, Variables},
+    document::{FunctionProperties, GlobalFunction, Variables},
     permissions::Permissions,
     scope::{Scope, text_of},
 };
 
-/// A function as it is deployed, but for what Lambda alone needs to know.
+/// A function as it is deployed.
 #[derive(Clone, Debug)]
 pub struct Function {
     /// Its id in the template.
     pub logical_id: String,
     /// The crate that holds its code: the last part of `CodeUri`.
     pub crate_name: String,
+    /// The memory that it has, in MB.
+    pub memory: u32,
+    /// How long an invocation of it may take.
+    pub timeout: Duration,
     /// All variables that it gets, those of every function among them.
     pub environment: BTreeMap<String, String>,
     /// The routes that invoke it; none if it reads a stream.
@@ -29,7 +33,7 @@ pub struct Function {
 
 /// What a function's properties refer to.
 pub(super) struct Surroundings<'a> {
-    pub(super) shared_variables: &'a BTreeMap<String, Value>,
+    pub(super) globals: &'a GlobalFunction,
     pub(super) scope: &'a Scope,
     pub(super) api: &'a Api,
     pub(super) table_names: &'a BTreeMap<String, String>,
@@ -53,14 +57,16 @@ impl Function {
         let routes = properties.events.iter().map(route).collect::<Result<_>>()?;
         let policies = around.scope.resolve(&json!(properties.policies)).with_context(place)?;
         let permissions = Permissions::read(&logical_id, policies, around.table_names)?;
-        Ok(Self { logical_id, crate_name, environment, routes, permissions })
+        let memory = properties.memory_size.unwrap_or(around.globals.memory_size);
+        let timeout = Duration::from_secs(properties.timeout.unwrap_or(around.globals.timeout));
+        Ok(Self { logical_id, crate_name, memory, timeout, environment, routes, permissions })
     }
 }
 
 impl Surroundings<'_> {
     /// The variables that all functions have, a function's own, and what overrides either.
     fn environment(&self, own: Variables) -> Result<BTreeMap<String, String>> {
-        let mut variables = self.shared_variables.clone();
+        let mut variables = self.globals.environment.variables.clone();
         variables.extend(own.variables);
         let mut environment = BTreeMap::new();
         for (name, value) in variables {
