@@ -38,7 +38,8 @@ impl<'a> Report<'a> {
             Outcome::Failed(error) => (None, Some(("error", format!("failed: {error}")))),
         };
         let status = answer.as_ref().map(|(status, _)| status.to_string());
-        let word = status.or_else(|| failure.as_ref().map(|(word, _)| (*word).to_owned())).unwrap_or_default();
+        let word =
+            status.or_else(|| failure.as_ref().map(|(word, _)| (*word).to_owned())).unwrap_or_default();
         let milliseconds = invoked.time.as_millis();
         let start = if invoked.cold { "  (cold)" } else { "" };
         let peak = memory(invoked.peak_memory);
@@ -75,7 +76,48 @@ fn status_and_body(answer: &[u8]) -> Result<(u16, String)> {
     Ok((status, answer["body"].as_str().unwrap_or_default().to_owned()))
 }
 
-/// So many kB.
-pub(crate) fn memory(kilobytes: u64) -> String {
-    if kilobytes == 0 { "unknown".to_owned() } else { format!("{}.{} MB", kilobytes / 1024, kilobytes % 1024 * 10 / 1024) }
+fn memory(kilobytes: u64) -> String {
+    match kilobytes {
+        0 => "unknown".to_owned(),
+        _ => format!("{}.{} MB", kilobytes / 1024, kilobytes % 1024 * 10 / 1024),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn invoked(outcome: Outcome) -> Invoked {
+        Invoked { outcome, time: Duration::from_millis(1_234), cold: false, peak_memory: 12_345 }
+    }
+
+    #[test]
+    fn an_invocation_without_an_answer_fails_the_scenario() {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out);
+        let answer = invoked(Outcome::Answered(r#"{"statusCode":503,"body":"{}"}"#.into()));
+        assert_eq!(report.invocation(&answer, "2 live").unwrap(), Some((503, "{}".to_owned())));
+        assert_eq!(report.invocation(&invoked(Outcome::TimedOut), "1 live").unwrap(), None);
+        report.conclude().unwrap_err();
+        let printed = String::from_utf8(out).unwrap();
+        assert_eq!(
+            printed.lines().collect::<Vec<_>>(),
+            [
+                "      answer        time  peak memory",
+                "   1  503        1234 ms      12.0 MB  2 live",
+                "   2  killed     1234 ms      12.0 MB  1 live",
+                "FAILED: invocation 2 was killed at its timeout",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_scenario_of_which_all_held_is_no_error() {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out);
+        report.expect(true, || "what holds".to_owned());
+        report.conclude().unwrap();
+    }
 }

@@ -41,7 +41,8 @@ impl<'a> Sessions<'a> {
         let sessions: Vec<Session> = (1..=count)
             .rev()
             .map(|place| {
-                let moment = self.settings.lifetimes.at(now - step * i32::try_from(place).unwrap_or(i32::MAX));
+                let moment =
+                    self.settings.lifetimes.at(now - step * i32::try_from(place).unwrap_or(i32::MAX));
                 let client = ClientInfo {
                     ip_address: Some("2001:0db8:85a3:0000:0000:8a2e:0370:7334".to_owned()),
                     user_agent: Some("x".repeat(400)),

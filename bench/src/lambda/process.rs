@@ -94,7 +94,8 @@ impl Process {
         let child = command.spawn().context("starting /bin/sh")?;
         let mut process =
             Self { api, child, timeout: function.timeout, invocations: 0, waits: false, peak: 0 };
-        let place = || format!("{}, whose lines are in {}", function.program.display(), function.log.display());
+        let place =
+            || format!("{}, whose lines are in {}", function.program.display(), function.log.display());
         process.wait_until_it_waits().await.with_context(place)?;
         Ok(process)
     }

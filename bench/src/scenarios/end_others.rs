@@ -27,8 +27,7 @@ pub async fn end_others(setup: &Setup, out: &mut dyn Write) -> Result<()> {
     let mut report = Report::new(out);
     let filled = stage.fill(&sessions, setup.sessions, &mut report).await?;
     let own = &filled[filled.len() / 2];
-    let event =
-        event(include_str!("../../../events/end-other-sessions.json"), &sessions.user, Some(own.id))?;
+    let event = event(include_str!("../../../events/end-other-sessions.json"), &sessions.user, Some(own.id))?;
     let (mut kept, mut before, mut done) = (own.clone(), filled.len(), false);
     for invocation in 1..=MOST_INVOCATIONS {
         let renewed = renew(&sessions, &kept, invocation <= RENEWALS);

@@ -27,12 +27,16 @@ pub async fn list(setup: &Setup, out: &mut dyn Write) -> Result<()> {
     let event = event(include_str!("../../../events/list-sessions.json"), &sessions.user, Some(own.id))?;
     for invocation in 1..=INVOCATIONS {
         let invoked = lambda.invoke(event.clone()).await?;
-        let Some((status, body)) = report.invocation(&invoked, &format!("{} live", filled.len()))? else { continue };
+        let Some((status, body)) = report.invocation(&invoked, &format!("{} live", filled.len()))? else {
+            continue;
+        };
         let listed: Value = serde_json::from_str(&body).unwrap_or_default();
         let listed = listed.as_array().map_or(0, Vec::len);
         report.expect(status == 200, || format!("invocation {invocation} answered {status}: {body}"));
         let expected = filled.len().min(LISTED);
-        report.expect(listed == expected, || format!("invocation {invocation} listed {listed}, not {expected}"));
+        report.expect(listed == expected, || {
+            format!("invocation {invocation} listed {listed}, not {expected}")
+        });
     }
     lambda.end().await?;
     report.conclude()
