@@ -77,3 +77,30 @@ impl Surroundings<'_> {
         Ok(environment)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::template::{BUILT_IN, Template, Values};
+
+    use super::*;
+
+    #[test]
+    fn a_function_has_its_own_memory_and_timeout_or_those_of_all() {
+        let text = BUILT_IN.replace("    MemorySize: 128\n", "    MemorySize: 192\n").replace(
+            "      CodeUri: functions/login\n",
+            "      CodeUri: functions/login\n      Timeout: 7\n",
+        );
+        let values = Values { given: &BTreeMap::new(), assumed: Vec::new() };
+        let template = Template::parse(&text, &values, None, &|_| None).unwrap();
+        let of = |name: &str| {
+            let function = template.functions.iter().find(|function| function.crate_name == name).unwrap();
+            (function.memory, function.timeout)
+        };
+        let (memory, timeout) = of("heartbeat");
+        assert_eq!(memory, 192);
+        assert_eq!(of("login"), (192, Duration::from_secs(7)));
+        assert_ne!(timeout, Duration::from_secs(7));
+        assert_eq!(of("rollup").1, timeout);
+        assert_ne!(of("rollup").0, 192, "it names its own");
+    }
+}
