@@ -12,8 +12,8 @@ use super::{
 /// A function on this Lambda: one that was killed starts anew with its next invocation.
 pub struct Lambda {
     function: Function,
-    share: Option<CpuShare>,
     process: Option<Process>,
+    share: Option<CpuShare>,
 }
 
 /// An invocation that is over.
@@ -33,7 +33,7 @@ impl Lambda {
     /// A function that has yet to start; with a share of a CPU, or as much of it as it wants.
     #[must_use]
     pub fn new(function: Function, share: Option<CpuShare>) -> Self {
-        Self { function, share, process: None }
+        Self { function, process: None, share }
     }
 
     /// Invokes it. What the function does wrong is an outcome; that it cannot be started, an error.
