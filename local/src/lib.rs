@@ -29,7 +29,7 @@ pub use crate::{
     server::{HostName, Options, Origin, Server},
 };
 
-/// The engine that holds a deployment's data, without a server before it.
+/// The engine that holds a deployment's data, without a server before it; it ends when it is dropped.
 pub struct Storage {
     /// A client of it.
     pub client: Client,
@@ -37,12 +37,23 @@ pub struct Storage {
     pub template: Template,
     /// Where it is, for people.
     place: String,
-    url: Url,
+    /// Where it is, for programs.
+    pub url: Url,
     engine: Option<Engine>,
 }
 
 impl Storage {
-    /// The engine of these options; in memory there is nothing to look at.
+    /// An engine in memory with the template's tables, empty.
+    pub async fn in_memory(options: &Options) -> Result<Self> {
+        let template = options.read_template(None)?;
+        let engine = Engine::start(None, Sweeps::No).await?;
+        let url = engine.url.clone();
+        let client = engine::client(&url, options.http_client.clone()).await;
+        engine::create_all(&client, &template.tables).await?;
+        Ok(Self { client, template, place: "in memory".to_owned(), url, engine: Some(engine) })
+    }
+
+    /// The engine of these options, with the data that is there.
     pub async fn open(options: &Options) -> Result<Self> {
         let template = options.read_template(None)?;
         ensure!(

@@ -52,6 +52,8 @@ pub(super) struct Globals {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct GlobalFunction {
+    pub(super) memory_size: u32,
+    pub(super) timeout: u64,
     pub(super) environment: Variables,
 }
 
@@ -82,8 +84,8 @@ pub(super) struct FunctionProperties {
     pub(super) code_uri: String,
     #[serde(default)]
     pub(super) policies: Vec<Value>,
-    #[serde(rename = "MemorySize")]
-    _memory_size: Option<IgnoredAny>,
+    pub(super) memory_size: Option<u32>,
+    pub(super) timeout: Option<u64>,
     #[serde(default)]
     pub(super) environment: Variables,
     #[serde(default)]

@@ -133,9 +133,8 @@ impl Template {
             added.with_context(|| format!("in resource {logical_id}"))?;
         }
         let api = resources.the_api()?;
-        let shared_variables = document.shared_variables();
-        let around =
-            Surroundings { shared_variables, scope: &scope, api: &api, table_names: &table_names, overrides };
+        let globals = &document.globals.function;
+        let around = Surroundings { globals, scope: &scope, api: &api, table_names: &table_names, overrides };
         let function = |(logical_id, properties)| Function::of(logical_id, properties, &around);
         let mut functions =
             std::mem::take(&mut resources.functions).into_iter().map(function).collect::<Result<Vec<_>>>()?;

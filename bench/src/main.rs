@@ -1,0 +1,43 @@
+//! `cargo run --release -p bench`: the functions' binaries in limits like Lambda's.
+
+use std::io;
+
+use anyhow::Result;
+use bench::scenarios::{Setup, end_others, list, login};
+use clap::{Parser, Subcommand};
+
+/// Runs a function's binary in limits like Lambda's, with more sessions than anybody should have.
+///
+/// It prints a line for each invocation, and fails if something did not hold. bench/README.md says how to read it.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Subcommand)]
+enum Scenario {
+    /// End all sessions but one, again and again until it is done
+    EndOthers(Setup),
+    /// List the sessions
+    List(Setup),
+    /// Log in until there are no more sessions than the limit
+    Login {
+        #[command(flatten)]
+        setup: Setup,
+        /// The most live sessions that a user may have, as the function is told
+        #[arg(long, value_name = "COUNT", default_value_t = 100)]
+        limit: usize,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let out = &mut io::stdout();
+    match Arguments::parse().scenario {
+        Scenario::EndOthers(setup) => end_others(&setup, out).await,
+        Scenario::List(setup) => list(&setup, out).await,
+        Scenario::Login { setup, limit } => login(&setup, limit, out).await,
+    }
+}
