@@ -49,16 +49,6 @@ impl Deadline {
         Self(Some(Instant::now() + time))
     }
 
-    /// That of work which is stopped at `stop`, in milliseconds since the epoch, by this host's clock: earlier by
-    /// `rest`, in which to answer. One that is further away than `longest` is that.
-    #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-    pub fn before(stop: u64, rest: Duration, longest: Duration) -> Self {
-        let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default();
-        let left = Duration::from_millis(stop.saturating_sub(now)).saturating_sub(rest);
-        Self::after(left.min(longest))
-    }
-
     /// One that is earlier by `rest`.
     #[must_use]
     pub fn earlier(self, rest: Duration) -> Self {
@@ -80,6 +70,14 @@ impl Deadline {
             Some(at) => timeout_at(at, work).await.ok(),
         }
     }
+}
+
+/// How long it is until `stop`, in milliseconds since the epoch, by this host's clock.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub fn time_until(stop: u64) -> Duration {
+    let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default();
+    Duration::from_millis(stop.saturating_sub(now))
 }
 
 /// A time as people and programs are shown it: RFC 3339, UTC, with milliseconds.

@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, time_until},
     counters::Counters,
     dynamodb::{Connection, client::FromEnvironment, client_from_environment},
     http::{
@@ -82,7 +82,10 @@ where
     R: Future<Output = Result<Response<Body>, ApiError>>,
 {
     match request {
-        Ok(request) => answer(handle, app, names, request.with_lambda_context(context)).await,
+        Ok(mut request) => {
+            input::allow(&mut request, time_until(context.deadline));
+            answer(handle, app, names, request.with_lambda_context(context)).await
+        }
         Err(unreadable) => unreadable.into_response(),
     }
 }
@@ -123,14 +126,12 @@ async fn start<A: FromEnvironment>(function: &str) -> Result<(Arc<A>, Counters),
 
 /// What `handle` answers, its error included: the same on Lambda and in the local server. `names` is how the log names who
 /// is refused.
-pub async fn answer<A, F, R>(handle: F, app: Arc<A>, names: UserNames, mut request: Request) -> Response<Body>
+pub async fn answer<A, F, R>(handle: F, app: Arc<A>, names: UserNames, request: Request) -> Response<Body>
 where
     F: Fn(Arc<A>, Request) -> R,
     R: Future<Output = Result<Response<Body>, ApiError>>,
 {
     let request_id = caller::request_id(&request).map(str::to_owned);
-    let deadline = input::deadline_of(&request);
-    request.extensions_mut().insert(deadline);
     let user = caller::named(&request);
     let refused = |error: ApiError| error.into_response(user.map(|user| names.name(&user)).as_deref());
     let mut response = handle(app, request).await.unwrap_or_else(refused);

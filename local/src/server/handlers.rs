@@ -20,7 +20,11 @@ pub(crate) fn endpoints(template: &Template, client: &Client, clock: &Clock) -> 
         match handler(function, client, clock).with_context(place)? {
             Handler::Endpoint(handler) => {
                 for route in &function.routes {
-                    endpoints.push(Endpoint { route: route.clone(), handler: Arc::clone(&handler) });
+                    endpoints.push(Endpoint {
+                        route: route.clone(),
+                        handler: Arc::clone(&handler),
+                        timeout: function.timeout,
+                    });
                 }
             }
             Handler::Stream(_) => bail!("{} is fed no stream", place()),

@@ -10,6 +10,7 @@ mod conditions;
 mod cors;
 mod costs;
 mod counters;
+mod deadlines;
 mod demo;
 mod documents;
 mod errors;

@@ -12,8 +12,8 @@ use crate::{
     id::{NotASessionId, SessionId},
 };
 
-/// The time for a request where no invocation says how much there is, and never more than this: below the time for
-/// which the gateway waits, and that for which the template lets a function run.
+/// A request never has more time than this, which is below the time for which the gateway waits, and that for which the
+/// template lets a function run.
 const LONGEST: Duration = Duration::from_secs(14);
 
 /// What is left of an invocation's time for the answer.
@@ -25,17 +25,16 @@ pub const SESSION_HEADER: &str = "x-session-id";
 /// Makes a login repeatable: it stands for the session that the login opens.
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 
-/// When the request is to be answered, told from the invocation on Lambda.
-#[must_use]
-pub(crate) fn deadline_of(request: &Request) -> Deadline {
-    let stop = request.lambda_context_ref().map_or(u64::MAX, |context| context.deadline);
-    Deadline::before(stop, TO_ANSWER, LONGEST)
+/// Tells a request that its invocation is stopped after `time`.
+pub fn allow(request: &mut Request, time: Duration) {
+    let deadline = Deadline::after(time.saturating_sub(TO_ANSWER).min(LONGEST));
+    request.extensions_mut().insert(deadline);
 }
 
-/// When the request is to be answered, as was told once when it came.
+/// When the request is to be answered.
 #[must_use]
 pub fn deadline(request: &Request) -> Deadline {
-    request.extensions().get().copied().unwrap_or_else(|| deadline_of(request))
+    request.extensions().get().copied().unwrap_or_else(|| Deadline::after(LONGEST))
 }
 
 /// The `sessionId` of the path.

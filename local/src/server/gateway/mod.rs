@@ -5,7 +5,7 @@ mod cors;
 mod event;
 mod lambda;
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use axum::{
@@ -40,6 +40,8 @@ const BODY_BYTES: usize = 10 * 1024 * 1024;
 pub(crate) struct Endpoint {
     pub(crate) route: Route,
     pub(crate) handler: EndpointHandler,
+    /// How long Lambda lets it run.
+    pub(crate) timeout: Duration,
 }
 
 /// What each request passes on its way to an endpoint's function.
@@ -110,7 +112,7 @@ impl Gateway {
         };
         let event = event.event().to_string();
         let span = tracing::info_span!("request", %request_id);
-        let mut response = lambda::run(&endpoint.handler, event).instrument(span).await;
+        let mut response = lambda::run(endpoint, event).instrument(span).await;
         if let Ok(request_id) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(HeaderName::from_static("apigw-requestid"), request_id);
         }
@@ -151,7 +153,14 @@ mod tests {
             max_age: 1,
         };
         let gateway = Gateway { authorizer: Arc::new(authorizer), clock };
-        router(gateway, vec![Endpoint { route, handler }], &cors, &[], Router::new()).unwrap()
+        router(
+            gateway,
+            vec![Endpoint { route, handler, timeout: Duration::from_secs(60) }],
+            &cors,
+            &[],
+            Router::new(),
+        )
+        .unwrap()
     }
 
     async fn get(router: &Router, origin: &str) -> (StatusCode, Option<String>, Bytes) {

@@ -28,7 +28,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use local::{
     Options, Provider, Server, Storage,
     functions::{self, Handler, Parts},
-    template::Template,
+    template::{BUILT_IN, Template},
 };
 use reqwest::{Client, Method, RequestBuilder, StatusCode, Url, header::HeaderMap};
 use serde_json::{Value, json};
@@ -218,6 +218,20 @@ impl World {
         let table = Uuid::new_v4().to_string();
         let dynamodb = second_engine().map(|url| url.parse().unwrap());
         Self::start(table, Options { dynamodb, environment: owned(variables), ..Options::default() }).await
+    }
+
+    /// The same with functions that may run so many seconds.
+    pub async fn with_timeout(seconds: u64, variables: &[(&str, &str)]) -> Self {
+        let changed = BUILT_IN.replacen("    Timeout: 15\n", &format!("    Timeout: {seconds}\n"), 1);
+        assert_ne!(changed, BUILT_IN);
+        let file = std::env::temp_dir().join(format!("template-{}.yaml", Uuid::new_v4()));
+        fs::write(&file, changed).unwrap();
+        let dynamodb = second_engine().map(|url| url.parse().unwrap());
+        let template = Some(file.clone());
+        let options = Options { dynamodb, template, environment: owned(variables), ..Options::default() };
+        let world = Self::start(Uuid::new_v4().to_string(), options).await;
+        fs::remove_file(file).unwrap();
+        world
     }
 
     async fn start(table: String, mut options: Options) -> Self {

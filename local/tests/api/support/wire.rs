@@ -19,7 +19,10 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde_json::{Value, json};
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 /// A call to the engine: one attempt of an operation.
 #[derive(Clone, Debug)]
@@ -48,6 +51,12 @@ pub enum Fault {
     Cancelled(&'static [&'static str]),
     /// An answer of this status and body, and nothing is written.
     Answer(u16, &'static str),
+    /// A connection that is accepted and never answered. Nothing is written.
+    Silent,
+    /// A connection that is reset. Nothing is written.
+    Reset,
+    /// No error at all: the answer comes so many milliseconds late.
+    Late(u64),
     /// No error at all: a Query gives one item a page, and a `BatchGetItem` leaves all keys but one unprocessed.
     Piecemeal,
 }
@@ -196,7 +205,9 @@ impl Wire {
             Some(Fault::InProgress) => return Ok(error(400, "TransactionInProgressException")),
             Some(Fault::Throttled) => return Ok(error(400, "ThrottlingException")),
             Some(Fault::FailedBefore) => return Ok(error(500, "InternalServerError")),
-            Some(Fault::FailedAfter | Fault::Lost | Fault::Piecemeal) | None => {}
+            Some(Fault::Silent) => return std::future::pending().await,
+            Some(Fault::Reset) => return Err(ConnectorError::io("connection reset".into())),
+            Some(Fault::FailedAfter | Fault::Lost | Fault::Late(_) | Fault::Piecemeal) | None => {}
         }
         let mut unprocessed = None;
         if fault == Some(Fault::Piecemeal) && operation == "Query" {
@@ -228,6 +239,7 @@ impl Wire {
         match fault {
             Some(Fault::FailedAfter) => return Ok(error(500, "InternalServerError")),
             Some(Fault::Lost) => return Err(ConnectorError::timeout("no answer".into())),
+            Some(Fault::Late(milliseconds)) => sleep(Duration::from_millis(milliseconds)).await,
             _ => {}
         }
         if let Some(unprocessed) = unprocessed {

@@ -1,0 +1,225 @@
+//! Every request has an end, whatever the engine does: an answer of the function's own, before it is stopped; and what was
+//! done by then stays done.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{
+    Answer, Need, TIMEOUT, User, World, http, lacks, token, unknown_id,
+    wire::{Disturbance, Fault},
+};
+
+const MS: TimeDelta = TimeDelta::milliseconds(1);
+const ALWAYS: usize = 1_000_000;
+
+/// Seconds for which a function may run here. One of them is for the answer, another to save how far a walk came.
+const SECONDS: u64 = 4;
+
+fn disturb(user: &User<'_>, fault: Fault) {
+    user.world.wire.disturb(&user.sub, Some(Disturbance { fault, from: 0, times: ALWAYS }));
+}
+
+/// A user with a live session, and an id that has been renewed twice to become it.
+async fn prepared(world: &World) -> (User<'_>, String, String) {
+    let user = world.user("alice").await;
+    let mut head = user.login().await;
+    let old = head.clone();
+    for _ in 0..2 {
+        world.age(&user.sub, &head, world.clock.now() - TIMEOUT - MS).await;
+        head = user.renewal(&head).await;
+    }
+    (user, head, old)
+}
+
+const REQUESTS: [&str; 14] = [
+    "login",
+    "login with a key",
+    "logout",
+    "heartbeat",
+    "heartbeat on an old id",
+    "heartbeat on an unknown id",
+    "list",
+    "list with the current one",
+    "look",
+    "engagement",
+    "end",
+    "end of all",
+    "end of the others",
+    "metrics",
+];
+
+/// The answer to a request of a user of its own, while the engine has that fault.
+async fn answer(world: &World, fault: Fault, request: &str) -> Answer {
+    let (mut user, head, old) = prepared(world).await;
+    disturb(&user, fault);
+    match request {
+        "login" => user.call("POST", "/auth/login").await,
+        "login with a key" => {
+            user.send(user.request("POST", "/auth/login").header("idempotency-key", unknown_id())).await
+        }
+        "logout" => user.logout(&json!({ "sessionId": head })).await,
+        "heartbeat" => user.heartbeat(&head).await,
+        "heartbeat on an old id" => user.heartbeat(&old).await,
+        "heartbeat on an unknown id" => user.heartbeat(&unknown_id()).await,
+        "list" => user.call("GET", "/user-sessions").await,
+        "list with the current one" => {
+            user.send(user.request("GET", "/user-sessions").header("x-session-id", &old)).await
+        }
+        "look" => user.call("GET", &format!("/user-sessions/{old}")).await,
+        "engagement" => user.engage(&old, true).await,
+        "end" => user.end(&old).await,
+        "end of all" => user.end_others(None).await,
+        "end of the others" => user.end_others(Some(&old)).await,
+        _ => {
+            let reader = [("username", user.sub.as_str()), ("permissions", "metrics:read")];
+            user.token = token(&http(), &reader).await;
+            world.wire.disturb("2100-01", Some(Disturbance { fault, from: 0, times: ALWAYS }));
+            user.call("GET", "/metrics/sessions?startDate=2100-01-01&endDate=2100-01-31").await
+        }
+    }
+}
+
+/// The gateway would say so in words of its own if a function did not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_answers_before_it_is_stopped_whatever_the_engine_does() {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
+        return;
+    }
+    let world = World::with_timeout(SECONDS, &[]).await;
+    for fault in [Fault::Silent, Fault::Reset, Fault::Late(4_000), Fault::Throttled, Fault::FailedBefore] {
+        let answers = join_all(REQUESTS.map(|request| answer(&world, fault, request))).await;
+        for (request, answer) in REQUESTS.iter().zip(answers) {
+            assert_eq!(answer.status, 503, "{request} with {fault:?}: {}", answer.body);
+            answer.error(503, "unavailable");
+        }
+    }
+}
+
+/// After several renewals, of which a walk has time for some.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_saves_how_far_it_came_before_its_time_is_spent() {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
+        return;
+    }
+    let world = World::with_timeout(SECONDS, &[]).await;
+    let walk = async |by_heartbeats: bool| {
+        let user = world.user("alice").await;
+        let mut ids = vec![user.login().await];
+        for at in 0..8 {
+            world.age(&user.sub, &ids[at], world.clock.now() - TIMEOUT - MS).await;
+            ids.push(user.renewal(&ids[at]).await);
+        }
+        disturb(&user, Fault::Late(450));
+        for walk in 1..8 {
+            let answer = if by_heartbeats { user.heartbeat(&ids[0]).await } else { user.end(&ids[0]).await };
+            if answer.status == 200 {
+                assert_eq!(answer.ok()["sessionId"], json!(ids[8]));
+                assert!(walk > 1, "it was not too long for one walk");
+                return;
+            }
+            answer.error(503, "unavailable");
+            let items = world.items_of(&user.sub).await;
+            let to = items[&ids[0]].renewed_to.as_ref();
+            let begins_at = ids.iter().position(|id| Some(id) == to);
+            assert!(begins_at > Some(walk), "each walk begins where the last one ended");
+        }
+        panic!("it does not arrive");
+    };
+    tokio::join!(walk(true), walk(false));
+    world.check_table().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ending_the_others_keeps_its_progress_and_repeats_finish_it() {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
+        return;
+    }
+    let world = World::with_timeout(SECONDS, &[]).await;
+    let alice = world.user("alice").await;
+    for number in 0..230 {
+        let time = world.clock.now() - TimeDelta::minutes(10) + MS * number;
+        world.put_session(&alice.sub, time, time).await;
+    }
+    // The kept one is renewed meanwhile, and found by its old id.
+    let expired = world.clock.now() - TIMEOUT - MS;
+    let old = world.put_session(&alice.sub, expired, expired).await;
+    let mut left: BTreeSet<String> = world.items_of(&alice.sub).await.into_keys().collect();
+    let mut kept = None;
+    for repeat in 1..20 {
+        disturb(&alice, Fault::Late(150));
+        let answer = alice.end_others(Some(&old)).await;
+        world.wire.listen(&alice.sub);
+        if kept.is_none() {
+            kept = Some(alice.renewal(&old).await);
+        }
+        let items = world.items_of(&alice.sub).await;
+        let active: BTreeSet<String> =
+            items.into_iter().filter(|(_, item)| item.state == "active").map(|(id, _)| id).collect();
+        if answer.status == 200 {
+            assert!(repeat > 1, "it was not too much for one request");
+            assert_eq!(active, BTreeSet::from([kept.unwrap()]));
+            world.check_table().await;
+            return;
+        }
+        answer.error(503, "unavailable");
+        assert!(active.len() < left.len(), "no progress: {}", active.len());
+        left = active;
+    }
+    panic!("it does not come to an end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_is_answered_where_there_is_no_time_left_for_its_limit() {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
+        return;
+    }
+    let world = World::with_timeout(SECONDS, &[("MAX_SESSIONS_PER_USER", "2")]).await;
+    let alice = world.user("alice").await;
+    for number in 0..150 {
+        let time = world.clock.now() - TimeDelta::minutes(10) + MS * number;
+        world.put_session(&alice.sub, time, time).await;
+    }
+    disturb(&alice, Fault::Late(500));
+    let id = alice.login().await;
+    world.wire.listen(&alice.sub);
+    let live = alice.live().await;
+    assert!(live.contains(&id) && live.len() > 2, "{} are live", live.len());
+    alice.login().await;
+    assert_eq!(alice.live().await.len(), 2);
+}
+
+/// To go on at once would only keep the table so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_cancelled_for_throttling_is_answered_at_once() {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
+        return;
+    }
+    let world = World::new().await;
+    let cases: [(&[&str], _, _); 4] = [
+        (&["ThrottlingError", "None"], 503, "unavailable"),
+        (&["None", "ProvisionedThroughputExceeded"], 503, "unavailable"),
+        (&["TransactionConflict", "ThrottlingError"], 503, "unavailable"),
+        (&["None", "ItemCollectionSizeLimitExceeded"], 429, "too_many_sessions"),
+    ];
+    for (reasons, status, code) in cases {
+        let user = world.user("alice").await;
+        let id = user.login().await;
+        let before = world.items_of(&user.sub).await;
+        world.clock.advance(TIMEOUT + MS);
+        disturb(&user, Fault::Cancelled(reasons));
+        let answers =
+            [user.heartbeat(&id).await, user.heartbeat(&unknown_id()).await, user.engage(&id, true).await];
+        for answer in answers {
+            answer.error(status, code);
+        }
+        let calls = world.wire.calls(&user.sub);
+        let transactions = calls.iter().filter(|call| call.operation == "TransactWriteItems").count();
+        assert_eq!(transactions, 3, "{reasons:?}: one for each request");
+        assert_eq!(world.items_of(&user.sub).await, before);
+        world.wire.listen(&user.sub);
+        user.renewal(&id).await;
+    }
+}
