@@ -37,7 +37,7 @@ fn without_credentials_that_is_told() {
     let mut command = program(&["recount", "--sessions-table", "Sessions", "--metrics-table", "Metrics"]);
     command.args(["--timeout-seconds", "3600", "--retention-days", "90", "--time-zone", "UTC"]);
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-    let day = (chrono::Utc::now() - chrono::TimeDelta::days(5)).date_naive().to_string();
+    let day = (shared::clock::Clock::system().now() - chrono::TimeDelta::days(5)).date_naive().to_string();
     let repair = ["--endpoint", "http://127.0.0.1:1", "--repair", "--day", &day];
     let (code, _, err) = outcome(command.args(repair));
     assert!(code == 1 && err.contains("error: Metrics: there are no credentials that can be used"), "{err}");

@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn an_event_that_cannot_be_read_is_refused_under_its_id() {
-        let changes: [(&str, fn(&mut Value)); 6] = [
+        type Change = fn(&mut Value);
+        let changes: [(&str, Change); 6] = [
             ("a control character", |event| event["headers"]["x-session-id"] = json!("a\u{1}b")),
             ("a line's end", |event| event["headers"]["user-agent"] = json!("a\r\nb: c")),
             ("a header's name", |event| event["headers"]["a b"] = json!("c")),
