@@ -428,3 +428,101 @@ async fn only_a_record_that_cannot_be_decoded_is_left_out() {
     let rows = world.parts::<Reports>().store.read(Range::of(day)).await.unwrap();
     assert_eq!(rows.sum(Range::of(day)).counts.sessions, 1);
 }
+
+/// A table whose stream has new images alone, say: a change of a session is no session more.
+#[tokio::test]
+async fn a_change_without_what_was_before_is_left_out() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let rollup = world.parts::<Rollup>();
+    let midnight = "2195-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+    let changes = vec![(0, 0, 0), (0, 2, 0), (0, 0, 5_000)];
+    let case = Case { changes, split: 9, deliveries: Vec::new(), repeats: Vec::new() };
+    let mut records = stream(&case, midnight).0.remove(0).1;
+    records[1]["dynamodb"].as_object_mut().unwrap().remove("OldImage").unwrap();
+    rollup::handle(rollup, event("shardId-1", &records)).await.unwrap();
+    let day = day_of(midnight);
+    let rows = world.parts::<Reports>().store.read(Range::of(day)).await.unwrap();
+    let counts = rows.sum(Range::of(day)).counts;
+    assert_eq!((counts.sessions, counts.engaged, counts.duration_ms), (1, 0, 5_000));
+}
+
+/// What the time to live deletes comes as the service's own deletion.
+#[tokio::test]
+async fn a_purge_by_the_time_to_live_changes_nothing() {
+    if lacks(&[Need::Wire, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let rollup = world.parts::<Rollup>();
+    let midnight = "2194-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+    let changes = vec![(0, 0, 0), (0, 4, 7_000), (1, 0, 0), (2, 0, 0)];
+    let case = Case { changes, split: 9, deliveries: Vec::new(), repeats: Vec::new() };
+    let records = stream(&case, midnight).0.remove(0).1;
+    let purge = |place: usize, sequence: &str| {
+        let mut record = records[place].clone();
+        let change = record["dynamodb"].as_object_mut().unwrap();
+        let image = change.remove("NewImage").unwrap();
+        change.insert("OldImage".to_owned(), image);
+        change.insert("SequenceNumber".to_owned(), json!(sequence));
+        record["eventName"] = json!("REMOVE");
+        record["userIdentity"] = json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" });
+        record
+    };
+    // One that was over and one that silently expired; alone, and among others.
+    let mixed = [&records[..3], &[purge(1, "98"), purge(2, "99")], &records[3..]].concat();
+    rollup::handle(Arc::clone(&rollup), event("shardId-1", &mixed)).await.unwrap();
+    world.wire.listen("2194-05");
+    rollup::handle(Arc::clone(&rollup), event("shardId-1", &[purge(0, "200")])).await.unwrap();
+    assert!(world.wire.calls("2194-05").is_empty(), "a purge alone reads and writes nothing");
+    let range = Range { first: day_of(midnight), last: day_of(midnight) + TimeDelta::days(3) };
+    let counts = world.parts::<Reports>().store.read(range).await.unwrap().sum(range).counts;
+    assert_eq!((counts.sessions, counts.duration_ms), (3, 7_000));
+}
+
+/// A Query is no snapshot: a page of it is read before two sessions start and the next after they have changed in
+/// another lane, so that there are fewer sessions than engaged ones.
+#[tokio::test]
+async fn a_view_that_is_torn_is_read_again() {
+    if lacks(&[Need::Wire, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let rollup = world.parts::<Rollup>();
+    let midnight = "2193-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+    let shard_of = |lane: u8| {
+        let mut names = (0..).map(|number| format!("shardId-{number}"));
+        names.find(|name| shared::metrics::row::lane_of(name) == lane).unwrap()
+    };
+    let (first, second) = (shard_of(0), shard_of(1));
+    let changes = vec![(0, 0, 0), (1, 0, 0), (0, 2, 0), (1, 2, 0)];
+    let case = Case { changes, split: 9, deliveries: Vec::new(), repeats: Vec::new() };
+    let records = stream(&case, midnight).0.remove(0).1;
+    // Both rows are there, with a session each that has nothing to do with it.
+    for (shard, number) in [(&first, 8), (&second, 9)] {
+        let mut other = records[0].clone();
+        other["dynamodb"]["SequenceNumber"] = json!("1");
+        other["dynamodb"]["NewImage"]["sk"] =
+            json!({ "S": format!("SESSION#0198c0de-0000-7000-8000-{number:012}") });
+        other["dynamodb"]["NewImage"]["contentEngaged"] = json!({ "BOOL": true });
+        rollup::handle(Arc::clone(&rollup), event(shard, &[other])).await.unwrap();
+    }
+    let piecemeal = Disturbance { fault: Fault::Piecemeal, from: 0, times: 1_000 };
+    let hold = world.wire.hold_under("2193-05", 1, Some(piecemeal));
+    let day = Range::of(day_of(midnight));
+    let store = &world.parts::<Reports>().store;
+    let (rows, ()) = tokio::join!(store.read(day), async {
+        hold.reached().await;
+        rollup::handle(Arc::clone(&rollup), event(&first, &records[..2])).await.unwrap();
+        rollup::handle(Arc::clone(&rollup), event(&second, &records[2..])).await.unwrap();
+        hold.release();
+    });
+    let counts = rows.unwrap().sum(day).counts;
+    assert_eq!((counts.sessions, counts.engaged), (4, 4));
+    let queries: Vec<_> =
+        world.wire.calls("2193-05").into_iter().filter(|call| call.operation == "Query").collect();
+    assert_eq!(queries[0].consistent_read, Some(false), "{queries:?}");
+    assert_eq!(queries.last().unwrap().consistent_read, Some(true), "{queries:?}");
+}

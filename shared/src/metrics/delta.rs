@@ -58,10 +58,11 @@ impl Delta {
         let change = &record.change;
         let (user, new) = item::decode_image(change.new_image.clone())?;
         let Some(session) = new.session() else { return Ok(None) };
-        let old = if change.old_image.is_empty() {
-            None
-        } else {
-            Some(item::decode_image(change.old_image.clone())?.1)
+        let old = match (record.event_name.as_str(), change.old_image.is_empty()) {
+            ("INSERT", true) => None,
+            // Or a change would be counted as one more session.
+            (_, true) => return Err(Undecodable::Record("old image")),
+            (_, false) => Some(item::decode_image(change.old_image.clone())?.1),
         };
         let sequence = change.sequence_number.as_deref().and_then(SequenceNumber::parse);
         Ok(Some(Self {

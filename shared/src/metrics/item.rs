@@ -184,4 +184,45 @@ mod tests {
             assert!(projection.split(", ").any(|part| part == name), "{projection}");
         }
     }
+
+    /// What DynamoDB counts of a value.
+    fn weight(value: &AttributeValue) -> usize {
+        match value {
+            AttributeValue::S(text) => text.len(),
+            // About half a byte for each digit, and one.
+            AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+            AttributeValue::B(bytes) => bytes.as_ref().len(),
+            AttributeValue::M(members) => {
+                3 + members.iter().map(|(name, value)| 1 + name.len() + weight(value)).sum::<usize>()
+            }
+            other => panic!("no row has {other:?}"),
+        }
+    }
+
+    /// A shard lives for four hours, a mark for 48 after it last moved: thirteen generations of shards leave their marks.
+    /// This is the figure in ARCHITECTURE.md: with a change of either, mend both.
+    #[test]
+    fn a_row_has_room_for_the_marks_of_a_thousand_partitions() {
+        const MOST: usize = 400 * 1_024;
+        let heaviest = |partitions: usize| {
+            let mut lanes = vec![Row::default(); usize::from(row::LANES)];
+            for shard in 0..partitions * 13 {
+                let shard = format!("shardId-{:020}-{shard:08x}", 1_700_000_000_000_usize + shard);
+                let sequence = SequenceNumber::parse(&"9".repeat(40)).unwrap();
+                let lane = usize::from(row::lane_of(&shard));
+                lanes[lane].marks.insert(
+                    shard,
+                    Mark { sequence, moved: DateTime::from_timestamp_millis(1_700_000_000_000).unwrap() },
+                );
+            }
+            let item = |row: &Row| encode(NaiveDate::default(), 0, row, Tz::UTC).unwrap();
+            let weights = lanes
+                .iter()
+                .map(|row| item(row).iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>());
+            weights.max().unwrap()
+        };
+        let of_each = (heaviest(1_000) - heaviest(0)) / 1_000;
+        assert!((335..350).contains(&of_each), "a partition weighs {of_each} bytes");
+        assert!(heaviest(1_150) < MOST && heaviest(1_250) > MOST);
+    }
 }

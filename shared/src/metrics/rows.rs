@@ -28,6 +28,18 @@ impl FromIterator<(NaiveDate, Row)> for Rows {
 }
 
 impl Rows {
+    /// The days whose sum makes no sense.
+    pub(super) fn unsound(&self) -> Vec<NaiveDate> {
+        let unsound = self.by_day.iter().filter(|(_, lanes)| !sum_without_users(lanes).is_sound());
+        unsound.map(|(day, _)| *day).collect()
+    }
+
+    /// Puts the days of `newer` in the place of their own.
+    pub(super) fn replace(&mut self, newer: Self) {
+        self.by_day.extend(newer.by_day);
+        self.as_of.extend(newer.as_of);
+    }
+
     /// The sum over the days of `range` as it is shown: day by day made sound, so that a range is what its days add up
     /// to.
     #[must_use]

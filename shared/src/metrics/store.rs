@@ -22,6 +22,16 @@ use crate::{
     dynamodb::{Attributes, Expression, Fault, Transaction, transact, within},
 };
 
+/// How often a day is read again.
+const READ_AGAIN: usize = 3;
+
+/// How much older than the newest write a read may be. A strong one costs twice as much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consistency {
+    Eventual,
+    Strong,
+}
+
 /// The metrics table, in one reporting time zone.
 #[derive(Clone, Debug)]
 pub struct MetricsStore {
@@ -100,18 +110,41 @@ impl MetricsStore {
 
     /// The totals of each lane's row in a range, by day, and when the newest record in any of them was made. One
     /// Query for each month, all at once.
+    ///
+    /// A Query is no snapshot: of a session's changes in two rows it may find the later one alone. A day whose sum makes
+    /// no sense for that is read again; what makes none then is no torn view.
     pub async fn read(&self, range: Range) -> Result<Rows, MetricsError> {
-        let months = range.by_period(Span::Monthly).into_iter().map(|part| self.read_month(part));
-        Ok(try_join_all(months).await?.into_iter().flatten().collect())
+        let months = range.by_period(Span::Monthly);
+        let mut rows = self.read_parts(months, Consistency::Eventual).await?;
+        for _ in 0..READ_AGAIN {
+            let days = rows.unsound();
+            if days.is_empty() {
+                break;
+            }
+            let days = days.into_iter().map(Range::of).collect();
+            rows.replace(self.read_parts(days, Consistency::Strong).await?);
+        }
+        Ok(rows)
     }
 
-    async fn read_month(&self, part: Range) -> Result<Vec<(NaiveDate, Row)>, MetricsError> {
+    async fn read_parts(&self, parts: Vec<Range>, consistency: Consistency) -> Result<Rows, MetricsError> {
+        let parts = parts.into_iter().map(|part| self.read_part(part, consistency));
+        Ok(try_join_all(parts).await?.into_iter().flatten().collect())
+    }
+
+    /// The rows of a range within a month.
+    async fn read_part(
+        &self,
+        part: Range,
+        consistency: Consistency,
+    ) -> Result<Vec<(NaiveDate, Row)>, MetricsError> {
         let projection = item::projection();
         let days = item::days(part);
         let pages = self
             .client
             .query()
             .table_name(&self.table)
+            .consistent_read(consistency == Consistency::Strong)
             .key_condition_expression(days.text)
             .set_expression_attribute_values(Some(days.values))
             .set_expression_attribute_names(Expression::names(&[&projection]))

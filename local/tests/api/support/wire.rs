@@ -28,6 +28,8 @@ use tokio::{
 #[derive(Clone, Debug)]
 pub struct Call {
     pub operation: String,
+    /// Whether it is a read, and one that is strongly consistent.
+    pub consistent_read: Option<bool>,
     /// Read and write units, as the engine tells them.
     pub units: f64,
 }
@@ -57,6 +59,8 @@ pub enum Fault {
     Reset,
     /// No error at all: the answer comes so many milliseconds late.
     Late(u64),
+    /// A `BatchGetItem` that gives nothing and leaves all keys unprocessed.
+    Unprocessed,
     /// No error at all: a Query gives one item a page, and a `BatchGetItem` leaves all keys but one unprocessed.
     Piecemeal,
 }
@@ -139,8 +143,13 @@ impl Wire {
 
     /// From now on the calls for `user` are noted anew, and the one of this number is held.
     pub fn hold(&self, user: &str, number: usize) -> Hold {
+        self.hold_under(user, number, None)
+    }
+
+    /// The same, with calls disturbed like this.
+    pub fn hold_under(&self, user: &str, number: usize, disturbance: Option<Disturbance>) -> Hold {
         let hold = Hold::default();
-        let line = Line { hold: Some((number, hold.clone())), ..Line::default() };
+        let line = Line { hold: Some((number, hold.clone())), disturbance, ..Line::default() };
         self.lines.lock().unwrap().insert(user.to_owned(), line);
         hold
     }
@@ -161,10 +170,18 @@ impl Wire {
     }
 
     /// Notes a call of this operation, and returns what holds it.
-    fn note(&self, user: &str, operation: &str) -> Option<Hold> {
+    fn note(&self, user: &str, operation: &str, body: &Value) -> Option<Hold> {
         let mut lines = self.lines.lock().unwrap();
         let line = lines.get_mut(user)?;
-        line.calls.push(Call { operation: operation.to_owned(), units: 0.0 });
+        let consistent_read = match operation {
+            "GetItem" | "Query" | "Scan" => Some(body["ConsistentRead"] == true),
+            "BatchGetItem" => {
+                let mut tables = body["RequestItems"].as_object().unwrap().values();
+                Some(tables.all(|table| table["ConsistentRead"] == true))
+            }
+            _ => None,
+        };
+        line.calls.push(Call { operation: operation.to_owned(), consistent_read, units: 0.0 });
         line.hold.take_if(|(number, _)| *number + 1 == line.calls.len()).map(|(_, hold)| hold)
     }
 
@@ -178,6 +195,7 @@ impl Wire {
         let applies = match disturbance.fault {
             Fault::Conflict => ["PutItem", "UpdateItem", "TransactWriteItems"].contains(&operation),
             Fault::InProgress | Fault::Cancelled(_) => operation == "TransactWriteItems",
+            Fault::Unprocessed => operation == "BatchGetItem",
             _ => true,
         };
         line.hit |= within && applies;
@@ -190,7 +208,7 @@ impl Wire {
         let mut body: Value =
             serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
         let user = user_of(&body);
-        if let Some(hold) = user.as_deref().and_then(|user| self.note(user, &operation)) {
+        if let Some(hold) = user.as_deref().and_then(|user| self.note(user, &operation, &body)) {
             hold.reached.notify_one();
             hold.release.notified().await;
         }
@@ -207,6 +225,10 @@ impl Wire {
             Some(Fault::FailedBefore) => return Ok(error(500, "InternalServerError")),
             Some(Fault::Silent) => return std::future::pending().await,
             Some(Fault::Reset) => return Err(ConnectorError::io("connection reset".into())),
+            Some(Fault::Unprocessed) => {
+                let left = json!({ "Responses": {}, "UnprocessedKeys": body["RequestItems"] });
+                return Ok(answer(200, &left.to_string()));
+            }
             Some(Fault::FailedAfter | Fault::Lost | Fault::Late(_) | Fault::Piecemeal) | None => {}
         }
         let mut unprocessed = None;
