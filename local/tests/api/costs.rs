@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{NaiveTime, TimeDelta};
+use local::functions::Handler;
 
 use crate::support::{
     Need, TIMEOUT, User, World, active, http, is_second_engine, lacks, renewed, token, unknown_id,
@@ -268,4 +269,35 @@ async fn a_range_of_metrics_is_one_query_a_month() {
             assert!(calls[0].units <= 1.0, "{} units", calls[0].units);
         }
     }
+}
+
+/// What was just written must be in what is read: of sessions always, and of the metrics where a row is written next.
+#[tokio::test]
+async fn every_read_that_must_be_is_consistent() {
+    if lacks(&[Need::MovedClock, Need::Wire, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let old = alice.login().await;
+    world.clock.advance(TIMEOUT + MS);
+    let id = alice.renewal(&old).await;
+    alice.login().await;
+    cost(&alice);
+    alice.list(Some(&old)).await;
+    let path = format!("/user-sessions/{old}");
+    let current = alice.request("GET", &path).header("x-session-id", &id);
+    alice.send(current).await.ok();
+    alice.end_others(Some(&old)).await.ok();
+    let mut reads = world.wire.calls(&alice.sub);
+    reads.retain(|call| call.consistent_read.is_some());
+    let operations: HashSet<_> = reads.iter().map(|call| call.operation.as_str()).collect();
+    assert_eq!(operations, HashSet::from(["BatchGetItem", "GetItem", "Query"]));
+    assert!(reads.iter().all(|call| call.consistent_read == Some(true)), "{reads:?}");
+
+    let Handler::Stream(rollup) = world.handler("rollup") else { panic!("no stream") };
+    world.wire.listen("2026-01");
+    rollup(serde_json::from_str(include_str!("../../../events/rollup.json")).unwrap()).await.unwrap();
+    let calls = world.wire.calls("2026-01");
+    assert_eq!((calls[0].operation.as_str(), calls[0].consistent_read), ("GetItem", Some(true)), "{calls:?}");
 }

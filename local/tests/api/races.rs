@@ -130,6 +130,43 @@ async fn two_renewals_with_a_lost_response_between_make_one_successor() {
     world.check_table().await;
 }
 
+/// Transactions that meet each other, which the embedded engine never reports: among racers that refuse each other anyway.
+#[tokio::test(flavor = "multi_thread")]
+async fn conflicts_among_racers_make_no_second_successor() {
+    if lacks(&[Need::MovedClock, Need::Wire]) {
+        return;
+    }
+    let world = World::new().await;
+    let conflict = |from, times| Some(Disturbance { fault: Fault::Conflict, from, times });
+    // The racers' first calls are refused touches and not written; then come transactions, touches and more of both. Not
+    // more often in a row than the SDK tries: one racer may meet them all.
+    for from in 0..10 {
+        for times in [1, 3] {
+            let (user, id) = with_expired_sessions(&world, 1).await.remove(0);
+            world.wire.disturb(&user.sub, conflict(from, times));
+            let beats = (0..4).map(|_| user.heartbeat(&id));
+            let (beats, engaged) = tokio::join!(join_all(beats), user.engage(&id, true));
+            assert!(world.wire.was_hit(&user.sub), "from {from}");
+            let successor = one_successor(beats);
+            assert_eq!(engaged.ok()["sessionId"], json!(successor));
+            let items = world.items_of(&user.sub).await;
+            assert_eq!((items.len(), items[&successor].content_engaged), (2, Some(true)), "from {from}");
+
+            let unknown = unknown_id();
+            world.wire.disturb(&user.sub, conflict(from, times));
+            let started = one_successor(join_all((0..4).map(|_| user.heartbeat(&unknown))).await);
+            let (beats, ended) =
+                tokio::join!(join_all((0..4).map(|_| user.heartbeat(&unknown))), user.end(&unknown));
+            assert_eq!(ended.ok()["sessionId"], json!(started));
+            for body in beats.into_iter().map(Answer::ok) {
+                assert!(body == expired() || body["sessionId"] == json!(started), "{body}");
+            }
+            assert_eq!(user.live().await, [successor]);
+        }
+    }
+    world.check_table().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_ended_session_is_counted_once() {
     let world = World::new().await;

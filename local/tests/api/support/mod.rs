@@ -381,6 +381,12 @@ impl Answer {
         assert_eq!(retry_after, expected);
         let message = self.body["message"].as_str().unwrap().to_owned();
         assert!(!message.is_empty());
+        // A fault says no more than that.
+        match status {
+            503 => assert_eq!(message, "Try again"),
+            500.. => assert_eq!(message, "Internal error"),
+            _ => {}
+        }
         message
     }
 }

@@ -192,18 +192,105 @@ pub fn check(table: &Table, now: DateTime<Utc>) {
     check_chains(table);
 }
 
-/// Every walk ends, and of the sessions that end up at the same head none but that head is active.
+/// Every walk ends. Records that point to each other, or were renewed from each other, are one chain: it has one head, to
+/// which all of its ids lead, and none but that head may be active.
 fn check_chains(table: &Table) {
-    for ((user, id), item) in table {
-        let (mut at, mut hops) = (item, 0);
-        while let Some(to) = &at.renewed_to {
-            at = &table[&(user.clone(), to.clone())];
-            hops += 1;
-            assert!(hops <= table.len(), "the chain of {id} is a circle");
+    for (user, id) in table.keys() {
+        let head = head_of(table, user, id);
+        let links = neighbours(table, user, id);
+        for other in &links {
+            assert_eq!(
+                head_of(table, user, other),
+                head,
+                "{id} and {other} are of one chain and have two heads"
+            );
         }
-        // By `renewedFrom` too: what was renewed from an active session would be a second live one.
-        if let Some(old) = &item.renewed_from {
-            assert_ne!(table[&(user.clone(), old.clone())].state, "active", "two live sessions in one chain");
+        let item = &table[&(user.clone(), id.clone())];
+        assert!(
+            item.state != "active" || *id == head,
+            "{id} is active and not the head of its chain: {item:?}"
+        );
+    }
+}
+
+/// The record at which a walk from an id ends.
+fn head_of(table: &Table, user: &str, id: &str) -> String {
+    let (mut at, mut hops) = (id.to_owned(), 0);
+    while let Some(to) = &table[&(user.to_owned(), at.clone())].renewed_to {
+        at.clone_from(to);
+        hops += 1;
+        assert!(hops <= table.len(), "the chain of {id} is a circle");
+    }
+    at
+}
+
+/// The ids that a record has beside its own.
+fn neighbours(table: &Table, user: &str, id: &str) -> Vec<String> {
+    let item = &table[&(user.to_owned(), id.to_owned())];
+    [&item.renewed_from, &item.renewed_to].into_iter().flatten().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three renewals, the oldest of which points straight to the head.
+    fn chain() -> Table {
+        let ids = ["a", "b", "c", "d"];
+        let item = |place: usize| {
+            let is_head = place == 3;
+            let to = if place == 0 { ids.get(3) } else { ids.get(place + 1) };
+            Item {
+                pk: "USER#alice".to_owned(),
+                sk: format!("SESSION#{}", ids[place]),
+                state: if is_head { "active" } else { "expired" }.to_owned(),
+                start_time: Some(0),
+                last_active_time: Some(0),
+                end_time: (!is_head).then_some(0),
+                content_engaged: Some(false),
+                renewed_from: place.checked_sub(1).map(|before| ids[before].to_owned()),
+                renewed_to: to.filter(|_| !is_head).map(|id| (*id).to_owned()),
+                ip_address: None,
+                user_agent: None,
+                active_day: is_head.then_some(0),
+                purge_at: 1,
+            }
+        };
+        (0..4).map(|place| (("alice".to_owned(), ids[place].to_owned()), item(place))).collect()
+    }
+
+    fn is_whole(change: impl Fn(&mut Item, &mut Item)) -> bool {
+        let mut table = chain();
+        let keys = ["b", "d"].map(|id| ("alice".to_owned(), id.to_owned()));
+        let (mut second, mut last) = (table[&keys[0]].clone(), table[&keys[1]].clone());
+        change(&mut second, &mut last);
+        table.extend(keys.into_iter().zip([second, last]));
+        std::panic::catch_unwind(|| check(&table)).is_ok()
+    }
+
+    /// Or the tests that look at the table are green for nothing.
+    #[test]
+    fn a_chain_that_is_not_whole_is_found() {
+        assert!(is_whole(|_, _| {}));
+        let changes: [fn(&mut Item, &mut Item); 7] = [
+            |_, last| {
+                (last.state, last.renewed_to) = ("expired".to_owned(), Some("b".to_owned()));
+                (last.end_time, last.active_day) = (Some(0), None);
+            },
+            |second, _| second.renewed_to = Some("b".to_owned()),
+            |second, _| second.renewed_to = Some("nothing".to_owned()),
+            // It came to life again, beside its own successors.
+            |second, _| {
+                (second.state, second.renewed_to) = ("active".to_owned(), None);
+                (second.end_time, second.active_day) = (None, Some(0));
+            },
+            // Its successor was forgotten.
+            |second, _| (second.state, second.renewed_to) = ("ended".to_owned(), None),
+            |_, last| last.renewed_from = Some("b".to_owned()),
+            |_, last| last.purge_at = 0,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            assert!(!is_whole(change), "change {number}");
         }
     }
 }
