@@ -155,7 +155,7 @@ mod tests {
         let gateway = Gateway { authorizer: Arc::new(authorizer), clock };
         router(
             gateway,
-            vec![Endpoint { route, handler, timeout: Duration::from_secs(60) }],
+            vec![Endpoint { route, handler, timeout: Duration::from_mins(1) }],
             &cors,
             &[],
             Router::new(),
