@@ -155,11 +155,11 @@ async fn conflicts_among_racers_make_no_second_successor() {
             let unknown = unknown_id();
             world.wire.disturb(&user.sub, conflict(from, times));
             let started = one_successor(join_all((0..4).map(|_| user.heartbeat(&unknown))).await);
-            let (beats, ended) =
+            let (beats, answer) =
                 tokio::join!(join_all((0..4).map(|_| user.heartbeat(&unknown))), user.end(&unknown));
-            assert_eq!(ended.ok()["sessionId"], json!(started));
+            assert_eq!(answer.ok()["sessionId"], json!(started));
             for body in beats.into_iter().map(Answer::ok) {
-                assert!(body == expired() || body["sessionId"] == json!(started), "{body}");
+                assert!(body == ended("ended") || body["sessionId"] == json!(started), "{body}");
             }
             assert_eq!(user.live().await, [successor]);
         }

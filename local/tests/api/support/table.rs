@@ -247,6 +247,7 @@ mod tests {
                 start_time: Some(0),
                 last_active_time: Some(0),
                 end_time: (!is_head).then_some(0),
+                end_reason: None,
                 content_engaged: Some(false),
                 renewed_from: place.checked_sub(1).map(|before| ids[before].to_owned()),
                 renewed_to: to.filter(|_| !is_head).map(|id| (*id).to_owned()),
@@ -265,7 +266,7 @@ mod tests {
         let (mut second, mut last) = (table[&keys[0]].clone(), table[&keys[1]].clone());
         change(&mut second, &mut last);
         table.extend(keys.into_iter().zip([second, last]));
-        std::panic::catch_unwind(|| check(&table)).is_ok()
+        std::panic::catch_unwind(|| check(&table, DateTime::UNIX_EPOCH)).is_ok()
     }
 
     /// Or the tests that look at the table are green for nothing.
@@ -285,7 +286,10 @@ mod tests {
                 (second.end_time, second.active_day) = (None, Some(0));
             },
             // Its successor was forgotten.
-            |second, _| (second.state, second.renewed_to) = ("ended".to_owned(), None),
+            |second, _| {
+                (second.state, second.renewed_to) = ("ended".to_owned(), None);
+                second.end_reason = Some("ended".to_owned());
+            },
             |_, last| last.renewed_from = Some("b".to_owned()),
             |_, last| last.purge_at = 0,
         ];
