@@ -28,8 +28,8 @@ export interface Options extends Connection {
   /** The session goes on under another id. In each tab. */
   onRenewed?: (id: string, former: string) => void;
   /**
-   * The session is over. In each tab. A `reason` says that somebody wanted it so (`logout`: in this browser): say it, and
-   * leave another login to the user. It is `null` where nothing is known.
+   * The session is over. In each tab. A `reason` says that it was ended on purpose (`logout`: in this browser): tell the
+   * user, and leave another login to them. It is `null` where nothing is known.
    */
   onEnded?: (id: string, reason: EndReason | null) => void;
   /** The API wants a new login, or a new token, and nobody ended the session on purpose. In one tab of the browser. */
@@ -229,7 +229,7 @@ export function createSessions(options: Options): Sessions {
     if (isRefused && !refused) after(() => options.onLoginNeeded?.());
   }
 
-  /** Without a reason it needs a login. With one, two devices that log in by themselves would end each other for ever. */
+  /** Without a reason it needs a login. With one, devices that log in by themselves would end each other for ever. */
   function finish(name: string, id: string, reason: EndReason | null | undefined): void {
     if (read(name).id !== id) return;
     write(name, { over: id, reason });
@@ -338,7 +338,7 @@ export function createSessions(options: Options): Sessions {
       if (id) return id;
       // A page that logs in whenever it is loaded, or an effect that does so when it runs, asks for nothing meanwhile.
       const retryAfterMs = remaining(refused?.at, refused?.retryAfterMs ?? 0);
-      if (retryAfterMs) throw Object.assign(new SessionsError("It is too early for a login"), refused, { retryAfterMs });
+      if (retryAfterMs) throw Object.assign(new SessionsError("Too early for a login"), refused, { retryAfterMs });
       let key = stored.key ?? uuid();
       // Before it is sent: an answer that is lost is asked for again under the same key.
       write(name, { ...stored, key, claim: Date.now() });

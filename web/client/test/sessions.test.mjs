@@ -731,7 +731,7 @@ test("a key that is garbage is no key", async () => {
 
 test("a logout does not wait for a token", async () => {
   let hangs = false;
-  const { sessions, events, paths } = await going(usual, { getToken: () => (hangs ? new Promise(() => {}) : token()) });
+  const { sessions, events, paths, shared } = await going(usual, { getToken: () => (hangs ? new Promise(() => {}) : token()) });
   hangs = true;
   const logout = sessions.logout();
   await settle();
@@ -739,7 +739,8 @@ test("a logout does not wait for a token", async () => {
   await during(logout);
   await during(sessions.logout());
   sessions.stop();
-  assert.deepEqual([events, sessions.getSnapshot().state], [[["ended", ID, "logout"]], "over"], "a second one changes nothing");
+  assert.deepEqual([events, sessions.getSnapshot()], [[["ended", ID, "logout"]], over("logout")]);
+  assert.deepEqual(shared.record(), { over: ID, reason: "logout" }, "a second one changes nothing");
 });
 
 test("a tab that slept through a logout and a login hears of the end", async () => {
