@@ -5,12 +5,12 @@ import { copyFileSync, readFileSync, rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { build, transform } from "esbuild";
 
-// Bytes, gzipped, of an entry point with all that it imports.
+// Bytes, gzipped, of an entry point with all that it imports. Four times 1,024 are the 4 kB that is promised.
 const LIMITS = {
-  "index.js": 4_000,
+  "index.js": 4_096,
   "metrics.js": 1_200,
   "react.js": 200,
-  "element.js": 4_000,
+  "element.js": 4_096,
   "user-sessions.js": 4_300,
 };
 // What an application has loaded already does not count for the element, which is used with the client: it is measured

@@ -10,13 +10,27 @@ struct Tab<'a> {
     user: User<'a>,
     stored: Option<String>,
     at_login_form: bool,
+    /// Why the session was ended, on a page where the user may click.
+    told: Option<String>,
 }
 
-impl Tab<'_> {
+impl<'a> Tab<'a> {
+    fn new(user: User<'a>, stored: Option<String>) -> Self {
+        Self { user, stored, at_login_form: false, told: None }
+    }
+
     async fn log_in(&mut self) {
         let body = self.user.call("POST", "/auth/login").await.ok();
         self.stored = Some(body["body"]["sessionId"].as_str().unwrap().to_owned());
         self.at_login_form = false;
+        self.told = None;
+    }
+
+    /// A provider that still knows the user signs in again without a question.
+    async fn follow(&mut self) {
+        if self.at_login_form {
+            self.log_in().await;
+        }
     }
 
     /// What the timer does every five minutes.
@@ -25,7 +39,8 @@ impl Tab<'_> {
         let body = self.user.heartbeat(if stored.is_empty() { "none" } else { &stored }).await.ok();
         if body["needsNewSession"] == json!(true) {
             self.stored = None;
-            self.at_login_form = true;
+            self.told = body["endReason"].as_str().map(str::to_owned);
+            self.at_login_form = self.told.is_none();
         } else if let Some(id) = body["sessionId"].as_str() {
             self.stored = Some(id.to_owned());
         }
@@ -42,7 +57,7 @@ impl Tab<'_> {
 #[tokio::test]
 async fn a_frontends_day() {
     let world = World::new().await;
-    let mut tab = Tab { user: world.user("alice").await, stored: None, at_login_form: true };
+    let mut tab = Tab::new(world.user("alice").await, None);
     tab.log_in().await;
     let morning = tab.stored.clone().unwrap();
     for _ in 0..20 {
@@ -59,14 +74,15 @@ async fn a_frontends_day() {
     assert!(!tab.at_login_form);
 
     // A second tab still has the morning's id, and is told the same.
-    let mut second = Tab { user: tab.user.clone(), stored: Some(morning.clone()), at_login_form: false };
+    let mut second = Tab::new(tab.user.clone(), Some(morning.clone()));
     second.beat().await;
     assert_eq!(second.stored.as_ref(), Some(&afternoon));
 
     // The first tab logs out; the second finds out with its next beat.
     tab.log_out().await;
     second.beat().await;
-    assert!(second.at_login_form && second.stored.is_none());
+    assert!(!second.at_login_form && second.stored.is_none());
+    assert_eq!(second.told.as_deref(), Some("logout"));
 
     second.log_in().await;
     if !is_deployed() {
@@ -78,8 +94,7 @@ async fn a_frontends_day() {
 async fn a_frontend_recovers_from_whatever_it_had_stored() {
     let world = World::new().await;
     for garbage in ["undefined", "null", "[object Object]", "42"] {
-        let mut tab =
-            Tab { user: world.user("alice").await, stored: Some(garbage.to_owned()), at_login_form: false };
+        let mut tab = Tab::new(world.user("alice").await, Some(garbage.to_owned()));
         tab.beat().await;
         assert!(tab.at_login_form);
         tab.log_in().await;
@@ -87,9 +102,41 @@ async fn a_frontend_recovers_from_whatever_it_had_stored() {
         assert!(!tab.at_login_form);
     }
     for stored in [None, Some(String::new()), Some("null".to_owned()), Some(unknown_id())] {
-        let mut tab = Tab { user: world.user("alice").await, stored, at_login_form: false };
+        let mut tab = Tab::new(world.user("alice").await, stored);
         tab.log_out().await;
     }
+}
+
+/// Else they would end each other's sessions for ever.
+#[tokio::test]
+async fn two_devices_over_the_limit_do_not_log_in_by_turns() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let world = World::with(&[("MAX_SESSIONS_PER_USER", "1")]).await;
+    let user = world.user("alice").await;
+    let (mut laptop, mut phone) = (Tab::new(user.clone(), None), Tab::new(user, None));
+    laptop.log_in().await;
+    world.clock.advance(TimeDelta::minutes(1));
+    phone.log_in().await;
+    let of_the_phone = phone.stored.clone();
+    for _ in 0..5 {
+        world.clock.advance(TimeDelta::minutes(5));
+        for tab in [&mut laptop, &mut phone] {
+            if tab.stored.is_some() {
+                tab.beat().await;
+            }
+            tab.follow().await;
+        }
+    }
+    assert_eq!((laptop.stored.as_ref(), laptop.told.as_deref()), (None, Some("limit")));
+    assert_eq!(phone.stored, of_the_phone);
+
+    // What the user does is another matter.
+    laptop.log_in().await;
+    phone.beat().await;
+    assert_eq!((phone.stored.as_ref(), phone.told.as_deref()), (None, Some("limit")));
+    assert!(laptop.stored.is_some());
 }
 
 /// A real browser's request, with its preflight, from a page of another origin.

@@ -91,7 +91,7 @@ export async function send<T>(connection: Connection, token: string, path: strin
         ...(body && { "content-type": "application/json" }),
         ...headers,
       },
-      ...(body && { body: JSON.stringify(body) }),
+      body: JSON.stringify(body),
       keepalive: keepalive!,
       signal: abort.signal,
     });

@@ -232,13 +232,14 @@ export class UserSessionsElement extends Base {
     const root = this.shadowRoot!;
     const focused = root.activeElement as HTMLElement | null;
     const place = this.#list.focused();
-    const isSignedOut = this.#sessions && isOver(this.#sessions);
+    const { state, endReason } = this.#sessions?.getSnapshot() ?? {};
+    const isSignedOut = state === "over";
     const listed = isSignedOut ? undefined : this.#listed;
     const hasFailed = this.#error && !isSignedOut;
     const hasOthers = listed?.some(({ current }) => !current);
 
     if (listed) this.#list.show(listed, texts, timesIn(this, this.#now()));
-    write(this.#status, `${this.#notice} ${isSignedOut ? texts.over : this.#state(listed)}`.trim());
+    write(this.#status, `${this.#notice} ${isSignedOut ? texts.over(endReason!) : this.#state(listed)}`.trim());
     write(this.#retry, texts.retry);
     write(this.#others, texts.signOutOthers);
     this.#dialog.show(texts, this.#ending);

@@ -3,7 +3,7 @@
 import { useEffect, useSyncExternalStore } from "react";
 import type { Sessions, Snapshot } from "./sessions.js";
 
-const ON_A_SERVER: Snapshot = { id: null, state: "none" };
+const ON_A_SERVER: Snapshot = { id: null, state: "none", endReason: null };
 
 /** The session as it is now. While a component uses it, heartbeats are sent. */
 export function useSessions(sessions: Sessions): Snapshot {

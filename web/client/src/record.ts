@@ -1,5 +1,8 @@
 /** What a browser keeps of a user's session, for all its tabs. */
 
+import type { SessionsError } from "./api.js";
+import type { EndReason } from "./types.js";
+
 /** Where records are kept: `localStorage`, or what is like it. */
 export type Storage = Pick<globalThis.Storage, "getItem" | "setItem">;
 
@@ -11,8 +14,11 @@ export interface Record {
   login?: string;
   /** The key of a login that has no answer yet. */
   key?: string;
-  /** The id that is over. */
-  over?: string;
+  /** What it failed with, and when: for so long the service may not want to be asked again. */
+  refused?: Pick<SessionsError, "status" | "code" | "requestId" | "retryAfterMs"> & { at: number };
+  /** The id that is over, and why, where that is known. */
+  over?: string | undefined;
+  reason?: EndReason | null | undefined;
   /** The time between heartbeats, in milliseconds. */
   interval?: number;
   /** When the last heartbeat that was answered was sent, by this machine's clock: a tab may sleep before it hears. */

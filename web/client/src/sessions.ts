@@ -3,7 +3,8 @@
 import { type Connection, type Identity, identify, LIMIT_MS, request, send, SessionsError } from "./api.js";
 import { openRecords, type Record, type Records, type Storage } from "./record.js";
 import { agreed, alone, type Channel, openChannel, settled, tell } from "./tabs.js";
-import type { ContentEngaged, EndedSession, EndedSessions, Heartbeat, Login, Session, SessionDetail } from "./types.js";
+import type { ContentEngaged, EndedSession, EndedSessions, EndReason, Heartbeat, Login } from "./types.js";
+import type { Session, SessionDetail } from "./types.js";
 
 /** Which tabs send heartbeats. */
 export type Activity =
@@ -26,9 +27,12 @@ export interface Options extends Connection {
   activity?: Activity;
   /** The session goes on under another id. In each tab. */
   onRenewed?: (id: string, former: string) => void;
-  /** The session is over, here or elsewhere. In each tab. */
-  onEnded?: (id: string) => void;
-  /** The API wants a new login, or a new token. In one tab of the browser. */
+  /**
+   * The session is over. In each tab. A `reason` says that it was ended on purpose (`logout`: in this browser): tell the
+   * user, and leave another login to them. It is `null` where nothing is known.
+   */
+  onEnded?: (id: string, reason: EndReason | null) => void;
+  /** The API wants a new login, or a new token, and nobody ended the session on purpose. In one tab of the browser. */
   onLoginNeeded?: () => void;
   /** A heartbeat, or the token for one, failed; it is tried again. */
   onError?: (error: unknown) => void;
@@ -39,6 +43,8 @@ export interface Snapshot {
   readonly id: string | null;
   /** `none` before a login, `over` after the session's end. */
   readonly state: "none" | "live" | "over";
+  /** Why it is over, where that is known. */
+  readonly endReason: EndReason | null;
 }
 
 /** A user's session in this browser. */
@@ -69,7 +75,7 @@ export interface Sessions {
 }
 
 const MINUTE_MS = 60_000;
-const NONE: Snapshot = { id: null, state: "none" };
+const NONE: Snapshot = { id: null, state: "none", endReason: null };
 const INPUT = "pointerdown pointermove keydown scroll touchstart";
 
 /** A session of whoever is signed in. Nothing is opened, read or sent before a method is called. */
@@ -118,7 +124,7 @@ export function createSessions(options: Options): Sessions {
 
   function write(name: string, record: Record): void {
     store().write(name, record);
-    if (channel && me && nameOf(me.user) === name) channel.tell();
+    if (channel?.name === name) channel.tell();
     else tell(name);
     look();
   }
@@ -126,15 +132,15 @@ export function createSessions(options: Options): Sessions {
   /** Reads what is stored, shows it, and says what has changed of the same user's session. */
   function look(isSame = true): void {
     const record = readMine();
-    const { id = null, over } = record;
+    const { id = null, over, reason = null } = record;
     const state = id ? "live" : over ? "over" : "none";
     const former = shown;
     const isRenewed = isSame && login === record.login;
     login = record.login;
     if (former.id === id && former.state === state) return;
-    shown = { id, state };
+    shown = { id, state, endReason: reason };
     if (isRenewed && former.id && id) after(() => options.onRenewed?.(id, former.id!));
-    else if (isSame && former.id) after(() => options.onEnded?.(over ?? former.id!));
+    else if (isSame && former.id) after(() => options.onEnded?.(over ?? former.id!, reason));
     for (const listener of listeners) after(listener);
   }
 
@@ -196,7 +202,7 @@ export function createSessions(options: Options): Sessions {
   function settle(name: string, id: string, mine: number, answer: Heartbeat): void {
     const { claim, failed, engaged, ...record } = read(name);
     if (record.id !== id) return;
-    if (answer.needsNewSession) return finish(name, id, true);
+    if (answer.needsNewSession) return finish(name, id, answer.endReason);
     const next = answer.status === "renewed" ? answer.sessionId : id;
     if (next === id && claim !== mine) return;
     write(name, { ...record, id: next, sent: mine, ...(next === id && { engaged }) });
@@ -223,19 +229,21 @@ export function createSessions(options: Options): Sessions {
     if (isRefused && !refused) after(() => options.onLoginNeeded?.());
   }
 
-  function finish(name: string, id: string, isLoginNeeded: boolean): void {
+  /** Without a reason it needs a login. With one, devices that log in by themselves would end each other for ever. */
+  function finish(name: string, id: string, reason: EndReason | null | undefined): void {
     if (read(name).id !== id) return;
-    write(name, { over: id });
-    if (isLoginNeeded) after(() => options.onLoginNeeded?.());
+    write(name, { over: id, reason });
+    if (!reason) after(() => options.onLoginNeeded?.());
   }
 
   /** A last heartbeat while that is still possible: it may never be known whether it arrived. */
   function leave(): void {
-    const isWorthIt = activity === "visible" || isUsed(readMine());
-    used = activity === "visible" ? Date.now() : used;
+    const record = readMine();
+    const isVisible = activity === "visible";
+    const isWorthIt = isVisible || isUsed(record);
+    if (isVisible) used = Date.now();
     if (!me || !isWorthIt) return;
     const name = nameOf(me.user);
-    const record = read(name);
     const { id, sent, claim, failed } = record;
     const interval = intervalOf(record);
     const isRecent = remaining(sent, Math.min(MINUTE_MS, interval)) || remaining(record.left, interval);
@@ -326,7 +334,11 @@ export function createSessions(options: Options): Sessions {
   async function openSession(identity: Identity, name: string): Promise<string> {
     for (;;) {
       const stored = read(name);
-      if (stored.id) return stored.id;
+      const { id, refused } = stored;
+      if (id) return id;
+      // A page that logs in whenever it is loaded, or an effect that does so when it runs, asks for nothing meanwhile.
+      const retryAfterMs = remaining(refused?.at, refused?.retryAfterMs ?? 0);
+      if (retryAfterMs) throw Object.assign(new SessionsError("Too early for a login"), refused, { retryAfterMs });
       let key = stored.key ?? uuid();
       // Before it is sent: an answer that is lost is asked for again under the same key.
       write(name, { ...stored, key, claim: Date.now() });
@@ -335,8 +347,8 @@ export function createSessions(options: Options): Sessions {
       key = read(name).key ?? key;
       try {
         const headers = { "idempotency-key": key };
-        const { body } = await request<Login>(options, identity, "/auth/login", { headers });
-        const { sessionId, startTime, expiresAt } = body;
+        const answer = await request<Login>(options, identity, "/auth/login", { headers });
+        const { sessionId, startTime, expiresAt } = answer.body;
         if (read(name).key === key) {
           const interval = Math.min(5 * MINUTE_MS, (Date.parse(expiresAt) - Date.parse(startTime)) / 3);
           write(name, { id: sessionId, login: key, interval, sent: Date.now() });
@@ -353,7 +365,8 @@ export function createSessions(options: Options): Sessions {
         const { key: kept, claim, ...now } = read(name);
         // An earlier login of that key was answered to nobody, and its session has been ended since.
         const isOver = stored.key && (error as SessionsError).code === "session_ended";
-        if (kept === key) write(name, isOver ? now : { ...now, key });
+        const refused = { ...(error as SessionsError), at: Date.now() };
+        if (kept === key) write(name, isOver ? now : { ...now, key, refused });
         if (!isOver && !now.id) throw error;
       }
     }
@@ -380,8 +393,8 @@ export function createSessions(options: Options): Sessions {
       const identity = me ?? (await who());
       if (!identity) return;
       const name = nameOf(identity.user);
-      const { id, over } = read(name);
-      write(name, id ? { over: id } : { ...(over && { over }) });
+      const { id, over, reason } = read(name);
+      write(name, id ? { over: id, reason: "logout" } : { over, reason });
       if (id) await request(options, identity, "/auth/logout", { body: { sessionId: id }, keepalive: true });
     },
     async engaged(value = true) {
@@ -409,12 +422,13 @@ export function createSessions(options: Options): Sessions {
           const { engaged, ...now } = read(name);
           if (now.id === id) write(name, now);
           const { code } = error as SessionsError;
-          if (code === "session_ended") finish(name, id, true);
-          if (code !== "session_not_found" || !isFirst) throw error;
-          // A heartbeat starts a session for an id that the service no longer knows.
+          const isOver = code === "session_ended";
+          if (!isOver && (code !== "session_not_found" || !isFirst)) throw error;
+          // A heartbeat tells what ended it, and starts a session for an id that the service no longer knows.
           used = Date.now();
           write(name, { ...read(name), sent: 0 });
           await beat();
+          if (isOver) throw error;
         }
       }
     },
@@ -424,7 +438,7 @@ export function createSessions(options: Options): Sessions {
       const { user } = await signedIn();
       const { sessionId } = await call<EndedSession>(`/user-sessions/end/${encodeURIComponent(id)}`, "POST");
       // This browser's own may be known here by an id that has been renewed since.
-      for (const ended of [id, sessionId]) finish(nameOf(user), ended, false);
+      for (const ended of [id, sessionId]) finish(nameOf(user), ended, "logout");
     },
     async endOthers() {
       return (await call<EndedSessions>("/user-sessions/end-others", "POST")).endedSessions;

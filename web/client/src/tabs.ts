@@ -34,6 +34,7 @@ export async function alone<T>(name: string, task: () => Promise<T>): Promise<T 
 
 /** The way to the other tabs. */
 export interface Channel {
+  name: string;
   /** Says that the record has changed. */
   tell(): void;
   close(): void;
@@ -49,6 +50,7 @@ export function openChannel(name: string, onChange: () => void): Channel {
   };
   globalThis.addEventListener?.("storage", onStorage);
   return {
+    name,
     tell: () => channel?.postMessage(0),
     close() {
       channel?.close();

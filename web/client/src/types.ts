@@ -8,6 +8,8 @@ type Schemas = components["schemas"];
 export type Session = Schemas["Session"];
 /** One session, live or over. */
 export type SessionDetail = Schemas["SessionDetail"];
+/** What ended a session. */
+export type EndReason = Schemas["EndReason"];
 export type Login = Schemas["Login"];
 export type Heartbeat = Schemas["Heartbeat"];
 export type ContentEngaged = Schemas["ContentEngaged"];

@@ -37,6 +37,13 @@ test("a session is called after what is known of its device", () => {
   );
 });
 
+test("why this browser is signed out is said, unless the user did it here or nobody knows", () => {
+  const said = ["ended", "ended_others", "limit", "logout", null].map(english.over);
+  const plain = "You are signed out in this browser";
+  const elsewhere = `${plain}: ended on another device.`;
+  assert.deepEqual(said, [elsewhere, elsewhere, `${plain}: too many sessions.`, `${plain}.`, `${plain}.`]);
+});
+
 test("one is not many", () => {
   const { askOthers, endedOthers } = english;
   assert.deepEqual([1, 2].map(askOthers), ["Sign out of 1 other session?", "Sign out of 2 other sessions?"]);

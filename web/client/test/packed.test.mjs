@@ -27,12 +27,12 @@ before(() => {
 after(() => rmSync(project, { recursive: true }));
 
 const source = `
-import { createSessions, SessionsError, type Session, type Snapshot } from "user-sessions-client";
+import { createSessions, type EndReason, SessionsError, type Session, type Snapshot } from "user-sessions-client";
 import { type EndedDetail, english, type Texts, UserSessionsElement } from "user-sessions-client/element";
 import { createMetrics, type SessionTotals } from "user-sessions-client/metrics";
 
 export async function live(baseUrl: string, token: string): Promise<[string, Snapshot]> {
-  const sessions = createSessions({ baseUrl, getToken: () => token, onError: (error) => { throw error; } });
+  const sessions = createSessions({ baseUrl, getToken: () => token, onEnded, onError: (error) => { throw error; } });
   const stop = sessions.start();
   const id: string = await sessions.login();
   const rows: Session[] = await sessions.list();
@@ -40,6 +40,12 @@ export async function live(baseUrl: string, token: string): Promise<[string, Sna
   if (browser) throw new SessionsError("unexpected");
   stop();
   return [id, sessions.getSnapshot()];
+}
+
+function onEnded(id: string, reason: EndReason | null) {
+  if (reason === "limit") throw new SessionsError(id);
+  // @ts-expect-error: nothing ends for that
+  if (reason === "nonsense") return;
 }
 
 export async function read(baseUrl: string): Promise<number> {
@@ -57,6 +63,7 @@ export function show(sessions: Session[], element: UserSessionsElement): string[
   // @ts-expect-error: there is no such text
   made.texts = { nonsense: "" };
   const texts: Texts = element.texts;
+  texts.over(made.sessions.getSnapshot().endReason);
   element.addEventListener("ended", (event) => {
     const { what, count } = (event as CustomEvent<EndedDetail>).detail;
     if (what === "others") throw new SessionsError(english.endedOthers(count));
@@ -90,7 +97,7 @@ test("bundled, it opens a session", async (context) => {
   await build({ entryPoints: [join(project, "main.ts")], bundle: true, format: "esm", outfile });
   const { live } = await import(pathToFileURL(outfile));
   const [id, snapshot] = await live(`http://127.0.0.1:${server.address().port}/`, token());
-  assert.deepEqual([id, snapshot], [ID, { id: ID, state: "live" }]);
+  assert.deepEqual([id, snapshot], [ID, { id: ID, state: "live", endReason: null }]);
   assert.deepEqual(asked, ["POST /auth/login", "GET /user-sessions"]);
 });
 

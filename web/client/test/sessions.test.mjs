@@ -21,7 +21,7 @@ function client(answer, options = {}) {
     storage: shared,
     fetch: api.fetch,
     onRenewed: (id, former) => events.push(["renewed", id, former]),
-    onEnded: (id) => events.push(["ended", id]),
+    onEnded: (id, reason) => events.push(["ended", id, reason]),
     onLoginNeeded: () => events.push(["loginNeeded"]),
     onError: (error) => events.push(["error", error.status ?? error.message]),
     ...options,
@@ -29,6 +29,7 @@ function client(answer, options = {}) {
   return { ...api, sessions, shared, events };
 }
 
+const over = (endReason) => ({ id: null, state: "over", endReason });
 const usual = ({ path }) => (path === "/auth/login" ? started() : active);
 
 /** A client that is logged in and started. */
@@ -98,18 +99,59 @@ test("a renewed id is adopted, told once, and used from then on", async () => {
   await pass(11 * MINUTE, 5_000);
   sessions.stop();
   assert.deepEqual(events, [["renewed", NEXT, ID]]);
-  assert.deepEqual(snapshots, [{ id: NEXT, state: "live" }]);
+  assert.deepEqual(snapshots, [{ id: NEXT, state: "live", endReason: null }]);
   assert.equal(sessions.getSnapshot(), snapshots[0], "the same object until something changes");
   assert.ok(asked[1].path.endsWith(NEXT));
   assert.equal(shared.record().id, NEXT);
 });
 
-test("a session that is over needs a login, and gets no more heartbeats", async () => {
-  const { sessions, events, asked } = await going(({ path }) => (path === "/auth/login" ? started() : expired));
-  await pass(30 * MINUTE, 5_000);
+// What is no session has no reason, and an end from before there were any has null.
+for (const reason of [undefined, null]) {
+  test(`a session that is over without a reason (${reason}) needs a login, and gets no more heartbeats`, async () => {
+    const { sessions, events, asked } = await going(({ path }) => (path === "/auth/login" ? started() : expired(reason)));
+    await pass(30 * MINUTE, 5_000);
+    sessions.stop();
+    assert.deepEqual(events, [["ended", ID, null], ["loginNeeded"]]);
+    assert.deepEqual([asked.length, sessions.getSnapshot()], [1, over(null)]);
+  });
+}
+
+for (const reason of ["logout", "ended", "ended_others", "limit", "of a later version"]) {
+  test(`a session that was ended (${reason}) says so in each tab, and wants no login`, async () => {
+    const shared = storage();
+    const answer = ({ path }) => (path === "/auth/login" ? started() : expired(reason));
+    const tabs = [await going(answer, { storage: shared }), client(answer, { storage: shared })];
+    tabs[1].sessions.start();
+    await settle();
+    await pass(30 * MINUTE, 5_000);
+    // Without channels a tab looks when it is asked for something.
+    for (const { sessions } of tabs) await during(sessions.list()).catch(() => {});
+    for (const { sessions, events } of tabs) {
+      sessions.stop();
+      assert.deepEqual([events, sessions.getSnapshot()], [[["ended", ID, reason]], over(reason)]);
+    }
+    const sent = tabs.flatMap(({ paths }) => paths()).filter((path) => path.startsWith("POST"));
+    assert.deepEqual(sent, [`POST /user-sessions/heartbeat/${ID}`]);
+    // Whoever opens the page anew is told, too.
+    const reloaded = client(answer, { storage: shared });
+    await during(reloaded.sessions.list()).catch(() => {});
+    assert.deepEqual([reloaded.sessions.getSnapshot(), reloaded.events], [over(reason), []]);
+  });
+}
+
+test("another login takes the reason away", async () => {
+  let isOver = true;
+  const { sessions, shared } = await going(({ path }) => {
+    if (path === "/auth/login") return started(isOver ? ID : NEXT);
+    return isOver ? expired("limit") : active;
+  });
+  await pass(6 * MINUTE, 5_000);
+  assert.deepEqual(sessions.getSnapshot(), over("limit"));
+  isOver = false;
+  await during(sessions.login());
   sessions.stop();
-  assert.deepEqual(events, [["ended", ID], ["loginNeeded"]]);
-  assert.deepEqual([asked.length, sessions.getSnapshot()], [1, { id: null, state: "over" }]);
+  assert.deepEqual(sessions.getSnapshot(), { id: NEXT, state: "live", endReason: null });
+  assert.deepEqual([shared.record().over, shared.record().reason], [undefined, undefined]);
 });
 
 test("a login returns the session that is stored, and its key is sent again until it is answered", async () => {
@@ -177,15 +219,15 @@ test("a late heartbeat's answer does not bring back a session that was logged ou
   answer();
   await settle();
   sessions.stop();
-  assert.deepEqual([shared.record(), sessions.current], [{ over: ID }, null]);
-  assert.deepEqual(events, [["ended", ID]]);
+  assert.deepEqual([shared.record(), sessions.current], [{ over: ID, reason: "logout" }, null]);
+  assert.deepEqual(events, [["ended", ID, "logout"]]);
 });
 
 test("logout holds in this browser even where the service cannot be reached, and says so", async () => {
   const { sessions, events } = await going(({ path }) => (path === "/auth/logout" ? new TypeError("x") : usual({ path })));
   await assert.rejects(during(sessions.logout()), { name: "SessionsError", status: 0 });
   sessions.stop();
-  assert.deepEqual([sessions.getSnapshot(), events], [{ id: null, state: "over" }, [["ended", ID]]]);
+  assert.deepEqual([sessions.getSnapshot(), events], [over("logout"), [["ended", ID, "logout"]]]);
 });
 
 test("failures are tried again after 2 seconds, then twice as long each time, up to the interval", async () => {
@@ -211,6 +253,70 @@ test("Retry-After is kept to", async () => {
   await pass(8 * MINUTE, 500);
   sessions.stop();
   assert.ok(times[1] - times[0] >= 90_000 && times[1] - times[0] < 95_000, `${times[1] - times[0]} ms`);
+});
+
+test("a user who has started too many sessions keeps the id, known or not, and waits as long as is said", async () => {
+  for (const isKnown of [true, false]) {
+    const times = [];
+    const { sessions, events, asked, paths } = await going(({ path }) => {
+      if (path === "/auth/login") return started();
+      if (path.endsWith("/content-engaged")) return isKnown ? { body: { sessionId: ID } } : refused(404, "session_not_found");
+      times.push(Date.now());
+      // A heartbeat on an id that is not known is a start.
+      return times.length > 1 ? (isKnown ? active : renewed()) : refused(429, "too_many_sessions", { "retry-after": "60" });
+    });
+    await pass(5 * MINUTE + 2_000, 500);
+    assert.deepEqual([sessions.getSnapshot(), events], [{ id: ID, state: "live", endReason: null }, [["error", 429]]]);
+    // Nothing that a person does makes it ask sooner.
+    await during(sessions.engaged()).catch(({ code }) => assert.equal(code, "session_not_found"));
+    assert.equal(times.length, 1);
+    await pass(2 * MINUTE, 500);
+    sessions.stop();
+    assert.ok(times[1] - times[0] >= 60_000 && times[1] - times[0] < 65_000, `${times[1] - times[0]} ms`);
+    assert.ok(paths().filter((path) => path.includes("/heartbeat/")).every((path) => path.endsWith(ID)));
+    assert.deepEqual([times.length, sessions.current], [2, isKnown ? ID : NEXT]);
+    assert.ok(asked.every(({ path }) => path !== "/auth/login"));
+  }
+});
+
+test("a login that is refused for a while is not asked for again meanwhile, in no tab, whatever calls it", async () => {
+  const shared = storage();
+  let isFull = true;
+  const answer = ({ path }) =>
+    path !== "/auth/login" ? active : isFull ? refused(429, "too_many_sessions", { "retry-after": "60" }) : started();
+  const [one, other] = [client(answer, { storage: shared }), client(answer, { storage: shared })];
+  const failed = async ({ sessions }) => {
+    const error = await during(sessions.login()).catch((error) => error);
+    assert.ok(error instanceof SessionsError);
+    assert.deepEqual([error.status, error.code], [429, "too_many_sessions"]);
+    return error.retryAfterMs;
+  };
+  one.sessions.start();
+  let last = await failed(one);
+  assert.equal(last, 60_000);
+  for (const tab of [one, other, one, other]) {
+    const left = await failed(tab);
+    assert.ok(left > 0 && left < last, `${left} ms are left of ${last}`);
+    last = left;
+  }
+  // A page that is loaded anew knows of it.
+  await failed(client(answer, { storage: shared }));
+  await pass(MINUTE, 500);
+  assert.deepEqual([one.paths(), other.paths()], [["POST /auth/login"], []], "and nothing logs in by itself");
+  isFull = false;
+  assert.equal(await during(other.sessions.login()), ID);
+  one.sessions.stop();
+  assert.equal(one.asked[0].headers["idempotency-key"], other.asked[0].headers["idempotency-key"]);
+  assert.equal(shared.record().refused, undefined);
+});
+
+test("a login that fails without word of a wait is tried again when it is called", async () => {
+  let isDown = true;
+  const { sessions, asked } = client(() => (isDown ? refused(503, "unavailable") : started()));
+  await assert.rejects(during(sessions.login()), { status: 503 });
+  isDown = false;
+  assert.equal(await during(sessions.login()), ID);
+  assert.equal(asked.length, 2);
 });
 
 test("a browser that blocks the calls is asked less and less", async () => {
@@ -319,7 +425,7 @@ test("a change of user is no end and no renewal", async () => {
   user = "bob";
   await during(sessions.list());
   sessions.stop();
-  assert.deepEqual([sessions.getSnapshot(), events], [{ id: null, state: "over" }, []]);
+  assert.deepEqual([sessions.getSnapshot(), events], [over(null), []]);
 });
 
 test("a fresh token of another user is not used for what the former one asked", async () => {
@@ -399,14 +505,19 @@ test("engagement with an id that is no longer known starts a session by a heartb
   ]);
 });
 
-test("engagement with a session that was ended says so, and is the end of it here", async () => {
-  const { sessions, events } = await going(({ path }) =>
-    path.endsWith("content-engaged") ? refused(409, "session_ended") : usual({ path }),
-  );
-  await assert.rejects(during(sessions.engaged()), { code: "session_ended" });
-  await assert.rejects(during(sessions.engaged()), /No session/);
-  sessions.stop();
-  assert.deepEqual(events, [["ended", ID], ["loginNeeded"]]);
+test("engagement with a session that was ended is the end of it here, and a heartbeat tells why", async () => {
+  for (const reason of ["limit", null]) {
+    const { sessions, events, paths } = await going(({ path }) => {
+      if (path.endsWith("content-engaged")) return refused(409, "session_ended");
+      return path.includes("heartbeat") ? expired(reason) : usual({ path });
+    });
+    await assert.rejects(during(sessions.engaged()), { code: "session_ended" });
+    await assert.rejects(during(sessions.engaged()), /No session/);
+    sessions.stop();
+    assert.deepEqual(paths(), [`PATCH /user-sessions/${ID}/content-engaged`, `POST /user-sessions/heartbeat/${ID}`]);
+    assert.deepEqual(events, reason ? [["ended", ID, reason]] : [["ended", ID, null], ["loginNeeded"]]);
+    assert.deepEqual(sessions.getSnapshot(), over(reason));
+  }
 });
 
 test("ending this browser's session ends it here, by its own id or by its successor's", async () => {
@@ -416,7 +527,7 @@ test("ending this browser's session ends it here, by its own id or by its succes
     );
     await during(sessions.end(ID));
     sessions.stop();
-    assert.deepEqual([events, sessions.current], [[["ended", ID]], null]);
+    assert.deepEqual([events, sessions.getSnapshot()], [[["ended", ID, "logout"]], over("logout")]);
   }
 });
 
@@ -529,7 +640,7 @@ test("a storage that was full for a moment is shared again after it", async () =
   await during(one.sessions.engaged()).catch(() => {});
   one.sessions.stop();
   other.sessions.stop();
-  assert.deepEqual(one.sessions.getSnapshot(), { id: null, state: "over" });
+  assert.deepEqual(one.sessions.getSnapshot(), over("logout"));
 });
 
 test("a storage that was cleared is filled again", async () => {
@@ -620,15 +731,16 @@ test("a key that is garbage is no key", async () => {
 
 test("a logout does not wait for a token", async () => {
   let hangs = false;
-  const { sessions, events, paths } = await going(usual, { getToken: () => (hangs ? new Promise(() => {}) : token()) });
+  const { sessions, events, paths, shared } = await going(usual, { getToken: () => (hangs ? new Promise(() => {}) : token()) });
   hangs = true;
   const logout = sessions.logout();
   await settle();
-  assert.deepEqual([sessions.getSnapshot(), paths()], [{ id: null, state: "over" }, ["POST /auth/logout"]]);
+  assert.deepEqual([sessions.getSnapshot(), paths()], [over("logout"), ["POST /auth/logout"]]);
   await during(logout);
   await during(sessions.logout());
   sessions.stop();
-  assert.deepEqual([events, sessions.getSnapshot().state], [[["ended", ID]], "over"], "a second one changes nothing");
+  assert.deepEqual([events, sessions.getSnapshot()], [[["ended", ID, "logout"]], over("logout")]);
+  assert.deepEqual(shared.record(), { over: ID, reason: "logout" }, "a second one changes nothing");
 });
 
 test("a tab that slept through a logout and a login hears of the end", async () => {
@@ -637,7 +749,7 @@ test("a tab that slept through a logout and a login hears of the end", async () 
   shared.setItem(name, JSON.stringify({ id: NEXT, login: "another", sent: Date.now() }));
   await during(sessions.list());
   sessions.stop();
-  assert.deepEqual([events, sessions.current], [[["ended", ID]], NEXT]);
+  assert.deepEqual([events, sessions.current], [[["ended", ID, null]], NEXT]);
 });
 
 test("an answer that is none of the API's is an error", async () => {

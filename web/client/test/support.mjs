@@ -31,7 +31,8 @@ export const started = (sessionId = ID, seconds = 3_600) => ({
 });
 export const active = { body: { status: "active", needsNewSession: false } };
 export const renewed = (sessionId = NEXT) => ({ body: { status: "renewed", needsNewSession: false, sessionId } });
-export const expired = { body: { status: "expired", needsNewSession: true } };
+/** Without a reason: what was asked about is no session. */
+export const expired = (endReason) => ({ body: { status: "expired", needsNewSession: true, endReason } });
 export const refused = (status, code, headers = {}) => ({
   status,
   headers,

@@ -76,6 +76,14 @@ function showClock(now: number): void {
 
 const PILLS = { live: "● Live", expired: "Expired", over: "Ended", none: "No session" };
 
+/** Why it is over, as far as the client knows, or the server says. */
+const REASONS = {
+  logout: "This session was ended.",
+  ended: "This session was ended on another device.",
+  ended_others: "This session was ended on another device, with all others.",
+  limit: "Too many sessions: this one was the least recently active, and was ended.",
+};
+
 function showSession(): void {
   const { standing } = visit;
   const { state } = standing;
@@ -87,7 +95,12 @@ function showSession(): void {
   find("#again").hidden = !isOver;
   for (const id of ["#beat", "#engage", "#end"]) find(id).hidden = isOver;
   if (isOver && focused instanceof HTMLElement && focused.hidden) find("#again").focus();
-  find("#over").hidden = state !== "over";
+  const over = find("#over");
+  over.hidden = state !== "over";
+  if (state === "over") {
+    const reason = sessions.getSnapshot().endReason ?? standing.session?.endReason ?? "logout";
+    setText(over, `${REASONS[reason]} Sign in again.`);
+  }
   const isEngaged = state === "live" && standing.session.contentEngaged;
   allow(find("#engage"), isEngaged ? "You said so already: this session is engaged." : "", find("#engage-why"));
 }

@@ -214,13 +214,33 @@ describe("demo", () => {
     await until(async () => (await listed(page)) === 2, "the other one is listed", 10 * SECOND);
     await signOut(page, part("sign-out-others"));
     await shows(other, "#state", /Ended/, 10 * SECOND);
-    await shows(other, LIST, /^You are signed out in this browser\.$/, SECOND);
+    await shows(other, LIST, /^You are signed out in this browser: ended on another device\.$/, SECOND);
+    const why = "This session was ended on another device, with all others. Sign in again.";
+    assert.equal(await text(other, "#over"), why);
     assert.equal(await text(page, "#state"), "● Live");
     await other.reload();
     await shows(other, "#state", /Ended/);
+    assert.equal(await text(other, "#over"), why);
     await click(other, "#again");
     await shows(other, "#state", /Live/);
     await shows(other, LIST, /this browser/, 3 * SECOND);
+  });
+
+  test("too many sessions end the oldest, which says so and stays ended until its user wants another", async (t) => {
+    const { signedIn, api } = await world(t);
+    const page = await signedIn();
+    const [oldest] = await chain(page);
+    // As many as a user may have, by the template.
+    await Promise.all(Array.from({ length: 100 }, () => api("/auth/login", { method: "POST" })));
+    await shows(page, "#state", /Ended/, 10 * SECOND);
+    await shows(page, "#over", /^Too many sessions: this one was the least recently active, and was ended\./, SECOND);
+    await shows(page, LIST, /^You are signed out in this browser: too many sessions\.$/, SECOND);
+    assert.equal((await api(`/user-sessions/${oldest}`)).endReason, "limit");
+    await new Promise((resolve) => setTimeout(resolve, 6 * SECOND));
+    assert.equal((await api("/user-sessions")).length, 100, "nothing has started another one");
+    await click(page, "#again");
+    await shows(page, "#state", /Live/);
+    assert.equal((await api("/user-sessions")).length, 100, "it took the place of the oldest");
   });
 
   test("the line of figures moves within seconds, and is the API's", async (t) => {

@@ -258,6 +258,16 @@ describe("the element", { concurrency: 3 }, () => {
     for (const tab of [page, other]) await sees(tab, { here: [HERE], devices: [HERE, WINDOWS, IPHONE] });
   });
 
+  test("a browser that another device has signed out says so", async (t) => {
+    const { page, api } = await show(t, { settings: { heartbeatMs: 1_000, activity: "always" } });
+    await api("/user-sessions/end-others", { method: "POST" });
+    await sees(page, { devices: [], status: "You are signed out in this browser: ended on another device." });
+    await page.evaluate(() => {
+      element.texts = { over: (reason) => `Weil ${reason}` };
+    });
+    await sees(page, { status: "Weil ended_others" });
+  });
+
   test("if the service cannot be told of it, this browser is signed out all the same", async (t) => {
     const { page, proxy } = await show(t);
     proxy.disturb = ({ path }) => path === "/auth/logout" && { status: 503 };
@@ -445,7 +455,8 @@ describe("the element", { concurrency: 3 }, () => {
     const { page, api } = await show(t, { settings: { heartbeatMs: 1_000 } });
     await click(page, "sign-out-others");
     await api(`/user-sessions/end/${await current(page)}`, { method: "POST" });
-    await sees(page, { devices: [], question: null, status: "You are signed out in this browser." });
+    const status = "You are signed out in this browser: ended on another device.";
+    await sees(page, { devices: [], question: null, status });
   });
 
   test("all of it works by keyboard alone", async (t) => {
@@ -633,7 +644,7 @@ describe("the element", { concurrency: 3 }, () => {
           window.subscribed = true;
           return () => (window.subscribed = false);
         },
-        getSnapshot: () => ({ id: null, state: "none" }),
+        getSnapshot: () => ({ id: null, state: "none", endReason: null }),
         current: null,
       };
     });

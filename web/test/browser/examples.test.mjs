@@ -29,7 +29,7 @@ async function bundle(contents) {
 }
 
 before(async () => {
-  server = await startServer(TIMEOUT_SECONDS);
+  server = await startServer(TIMEOUT_SECONDS, "MaxSessionsPerUser=1");
   proxy = await startProxy(server.url);
   const [short, client, plain] = await examples();
   const pages = {
@@ -37,13 +37,15 @@ before(async () => {
     "/client": '<article>Text</article><button id="sign-out">Sign out</button><script type="module" src="/client.js"></script>',
     "/plain": '<script type="module">import * as sessions from "/plain.js"; window.sessions = sessions;</script>',
     "/login": "<h1>Sign in</h1>",
+    "/signed-out": "<h1>Signed out</h1>",
   };
   const scripts = {
     "/short.js": await bundle(short),
     "/client.js": await bundle(client),
     "/plain.js": await bundle(plain),
   };
-  const pageServer = createServer(({ url }, response) => {
+  const pageServer = createServer((request, response) => {
+    const url = request.url.split("?")[0];
     const type = scripts[url] ? "text/javascript" : "text/html";
     const content = scripts[url] ?? pages[url];
     response.writeHead(content ? 200 : 404, { "content-type": type }).end(content);
@@ -66,7 +68,7 @@ async function open(context, path, inject, ...values) {
 
 const asked = (user) => proxy.asked.filter((request) => request.user === user);
 const calls = (user) => asked(user).map(({ method, path }) => `${method} ${path.replace(/[\da-f-]{36}/, "ID")}`);
-const at = (page, path) => until(() => new URL(page.url()).pathname === path, `the page goes to ${path}`);
+const at = (page, path) => until(() => page.url().endsWith(path), `the page goes to ${path}`);
 
 test("they are as short as is said", async () => {
   const lines = (await examples()).map((code) => code.trim().split("\n").length);
@@ -93,17 +95,17 @@ test("with the client: a session, its heartbeats, engagement, a sign-out", async
   const logout = await until(() => asked("cleo").find(({ path }) => path === "/auth/logout"), "a logout");
   await until(() => logout.status === 200, "its answer");
   assert.equal(calls("cleo").filter((call) => call.startsWith("PATCH")).length, 1);
-  assert.equal(new URL(page.url()).pathname, "/client", "a sign-out of one's own is no surprise");
+  await at(page, "/signed-out?reason=logout");
 });
 
-test("with the client: a session that was ended elsewhere leads to the login page", async (context) => {
+test("with the client: a session that was ended elsewhere leads to a page that says so", async (context) => {
   const token = await tokenOf(server, "clara");
   const page = await open(context, "/client", (token) => sessionStorage.setItem("accessToken", token), token);
   await until(() => calls("clara").includes("POST /auth/login"), "a login");
   await until(() => asked("clara")[0].status === 200, "its answer");
   const headers = { authorization: `Bearer ${token}` };
   await fetch(`${server.url}/user-sessions/end-others`, { method: "POST", headers });
-  await at(page, "/login");
+  await at(page, "/signed-out?reason=ended_others");
 });
 
 /** Five minutes are a tenth of a second. */
@@ -180,11 +182,36 @@ test("in plain code: a login key whose session was ended is forgotten", async (c
   assert.equal(await login(), "in");
 });
 
-test("in plain code: a session that was ended elsewhere leads to the login page, and no more heartbeats", async (context) => {
+test("in plain code: a session that was ended elsewhere leads to a page that says so, and what is none to the login", async (context) => {
   const page = await open(context, "/plain", inAHurry);
   await page.waitForFunction("window.sessions");
   await page.evaluate(() => sessions.login("pia", "x"));
   const headers = { authorization: `Bearer ${await page.evaluate(() => localStorage.getItem("accessToken"))}` };
   await fetch(`${server.url}/user-sessions/end-others`, { method: "POST", headers });
+  await at(page, "/signed-out?reason=ended_others");
+  await page.evaluate(() => localStorage.setItem("sessionId", "undefined"));
+  await page.goto(`http://127.0.0.1:${site.port}/plain`);
+  await page.waitForFunction("window.sessions");
+  await page.evaluate(() => sessions.startHeartbeats());
   await at(page, "/login");
+});
+
+test("in plain code: two devices where a user may have one session do not take turns", async (context) => {
+  const devices = [await open(context, "/plain", inAHurry), await open(context, "/plain", inAHurry)];
+  for (const page of devices) {
+    await page.waitForFunction("window.sessions");
+    await page.evaluate(() => sessions.login("pat", "x"));
+  }
+  const beats = () => proxy.heartbeats().filter(({ user, status }) => user === "pat" && status === 200).length;
+  for (const turn of [0, 1]) {
+    await at(devices[turn], "/signed-out?reason=limit");
+    const before = beats();
+    await until(() => beats() > before + 5, "the other one goes on");
+    assert.equal(new URL(devices[1 - turn].url()).pathname, "/plain");
+    assert.equal(asked("pat").filter(({ path }) => path === "/auth/login").length, 2 + turn, "nothing logs in by itself");
+    if (turn) break;
+    await devices[0].goto(`http://127.0.0.1:${site.port}/plain`);
+    await devices[0].waitForFunction("window.sessions");
+    await devices[0].evaluate(() => sessions.login("pat", "x"));
+  }
 });

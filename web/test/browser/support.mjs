@@ -51,9 +51,10 @@ async function start(command, args, { output, pattern, env = {} }) {
   return { found, stop, ended };
 }
 
-/** The service whose sessions expire after `seconds`. */
-export async function startServer(seconds) {
-  const { found: url, stop } = await start(SERVER, ["--port", "0"], {
+/** The service whose sessions expire after `seconds`, with parameters of the template, each `NAME=VALUE`. */
+export async function startServer(seconds, ...parameters) {
+  const given = parameters.flatMap((parameter) => ["--parameter", parameter]);
+  const { found: url, stop } = await start(SERVER, ["--port", "0", ...given], {
     output: "stdout",
     pattern: /is at (\S+)/,
     env: { SESSION_TIMEOUT_SECONDS: String(seconds) },
@@ -225,8 +226,8 @@ export async function startBrowser(...switches) {
 }
 
 /**
- * What a file's tests have in common. `world` is what one test has for itself: a user, a proxy, and a browser's
- * profile, whose windows show one tab each.
+ * What a file's tests have in common, with a server for each of `timeouts`: seconds, or all that `startServer` takes.
+ * `world` is what one test has for itself: a user, a proxy, and a browser's profile, whose windows show one tab each.
  */
 export async function startAll(...timeouts) {
   const started = [];
@@ -235,7 +236,7 @@ export async function startAll(...timeouts) {
   const outcomes = await Promise.allSettled([
     startSite().then(also),
     startBrowser().then(also),
-    ...timeouts.map((seconds) => startServer(seconds).then(also)),
+    ...timeouts.map((timeout) => startServer(...[timeout].flat()).then(also)),
   ]);
   const failed = outcomes.find(({ reason }) => reason);
   if (failed) {
@@ -268,15 +269,21 @@ async function world(context, { site, browser, server }) {
     const response = await fetch(server.url + path, { method, headers: { authorization: `Bearer ${as}` } });
     return response.json();
   };
+  /** Another browser of the same user's. */
+  const newProfile = async () => {
+    const another = await browser.createBrowserContext();
+    context.after(() => another.close());
+    return another;
+  };
   /** A tab with the page of the client, in front of its window. `inject` runs there before all scripts. */
-  async function open(settings = {}, { inject, host, file = "page.html", isWindow = false } = {}) {
-    const page = await profile.newPage(isWindow ? { type: "window" } : undefined);
+  async function open(settings = {}, { inject, host, file = "page.html", isWindow = false, as = profile } = {}) {
+    const page = await as.newPage(isWindow ? { type: "window" } : undefined);
     if (inject) await page.evaluateOnNewDocument(inject);
     await page.goto(place(file, settings, host));
     if (file === "page.html") await page.waitForFunction("window.sessions", { polling: 50 });
     return page;
   }
-  return { user, token, proxy, profile, place, api, open, server, tokenOf: (name) => tokenOf(server, name) };
+  return { user, token, proxy, profile, newProfile, place, api, open, server, tokenOf: (name) => tokenOf(server, name) };
 }
 
 // In a page, by way of the debugger, which works in hidden and frozen ones too.

@@ -111,7 +111,7 @@ describe("tabs", { concurrency: 3 }, () => {
     assert.equal((await ofAll(pages, isHidden)).filter((isOne) => isOne).length, 3);
   });
 
-  test("a session ended from another browser ends in each tab, and one of them is asked for a login", async (t) => {
+  test("a session ended from another browser ends in each tab, and each is told why", async (t) => {
     const { open, proxy, api } = await all.world(t);
     const pages = await several(4, () => open({ heartbeatMs: 2 * SECOND }));
     const id = await login(pages[0]);
@@ -120,10 +120,12 @@ describe("tabs", { concurrency: 3 }, () => {
     await until(() => haveEnded(pages), "all know");
     const sent = proxy.heartbeats().length;
     assert.deepEqual(proxy.heartbeats().at(-1).answer.status, "expired");
-    for (const page of pages) assert.deepEqual((await events(page, "ended")).map(([, of]) => of), [id]);
-    const asked = await ofAll(pages, (page) => events(page, "loginNeeded"));
-    assert.equal(asked.flat().length, 1);
-    assert.deepEqual(await stored(pages[0]), { over: id });
+    for (const page of pages) {
+      const [[, of, reason], ...more] = await events(page, "ended");
+      assert.deepEqual([of, reason, more], [id, "ended", []]);
+      assert.deepEqual(await events(page, "loginNeeded"), [], "nobody is asked for a login");
+    }
+    assert.deepEqual(await stored(pages[0]), { over: id, reason: "ended" });
 
     // All of them want the user back, and get one session more.
     const ids = await ofAll(pages, login);
@@ -197,10 +199,10 @@ describe("tabs", { concurrency: 3 }, () => {
 
       assert.equal(proxy.heartbeats().length, 1, "nothing is sent after the logout");
       const snapshots = await ofAll(pages, (page) => page.evaluate(() => sessions.getSnapshot()));
-      assert.deepEqual(snapshots, Array(3).fill({ id: null, state: "over" }));
-      assert.deepEqual(await stored(pages[0]), { over: id });
+      assert.deepEqual(snapshots, Array(3).fill({ id: null, state: "over", endReason: "logout" }));
+      assert.deepEqual(await stored(pages[0]), { over: id, reason: "logout" });
       for (const page of pages) {
-        assert.deepEqual((await events(page, "ended")).map(([, of]) => of), [id]);
+        assert.deepEqual((await events(page, "ended")).map(([, ...told]) => told.slice(0, 2)), [[id, "logout"]]);
         assert.deepEqual(await events(page, "loginNeeded"), [], "who leaves is not asked back");
       }
       assert.equal((await api(`/user-sessions/${id}`)).state, "ended");

@@ -1,5 +1,7 @@
 /** What the element says, in English. */
 
+import type { EndReason } from "../types.js";
+
 /** The words of `<user-sessions>`. Functions are given what goes into the sentence, times as they are shown. */
 export interface Texts {
   /** What the list is called, for those who hear it. */
@@ -12,8 +14,8 @@ export interface Texts {
   empty: string;
   /** There is no other session than this browser's. */
   alone: string;
-  /** This browser's session is over. */
-  over: string;
+  /** This browser's session is over, and why, where that is known. */
+  over: (reason: EndReason | null) => string;
   device: (browser: string | null, os: string | null, isMobile: boolean) => string;
   current: string;
   started: (time: string) => string;
@@ -42,7 +44,10 @@ export const english: Texts = {
   retry: "Try again",
   empty: "You are signed in nowhere.",
   alone: "You are signed in nowhere else.",
-  over: "You are signed out in this browser.",
+  over: (reason) => {
+    const why = reason === "limit" ? "too many sessions" : reason && reason !== "logout" && "ended on another device";
+    return `You are signed out in this browser${why ? `: ${why}` : ""}.`;
+  },
   device: (browser, os, isMobile) =>
     browser && os ? `${browser} on ${os}` : (browser ?? os ?? (isMobile ? "Unknown phone" : "Unknown device")),
   current: "this browser",

@@ -2,7 +2,8 @@
 
 import { createSessions } from "/client/index.js";
 
-const { api, token, ...options } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+// `isEager`: signed in again without a question, as by a provider that still knows the user.
+const { api, token, isEager, ...options } = JSON.parse(decodeURIComponent(location.hash.slice(1)));
 const name = `user-sessions ${api}  `;
 
 window.events = [];
@@ -22,8 +23,11 @@ window.sessions = createSessions({
   baseUrl: api,
   getToken: () => window.token,
   onRenewed: (id, former) => note("renewed", id, former),
-  onEnded: (id) => note("ended", id),
-  onLoginNeeded: () => note("loginNeeded"),
+  onEnded: (id, reason) => note("ended", id, reason),
+  onLoginNeeded: () => {
+    note("loginNeeded");
+    if (isEager) window.sessions.login();
+  },
   onError: (error) => note("error", error.message),
   ...options,
 });

@@ -11,12 +11,16 @@ const sessions = createSessions({ baseUrl: api, getToken: () => token, ...option
 window.effects = 0;
 
 function Shown() {
-  const { id, state } = useSessions(sessions);
+  const { id, state, endReason } = useSessions(sessions);
   useEffect(() => {
     window.effects++;
     sessions.login();
   }, []);
-  return <output className={state}>{id}</output>;
+  return (
+    <output className={state} title={endReason}>
+      {id}
+    </output>
+  );
 }
 
 const root = createRoot(document.querySelector("main"));
