@@ -67,7 +67,7 @@ const SCENARIOS: &[(Operation, &[Prepared])] = &[
 ];
 
 /// More than any operation makes without a fault.
-const CALLS: usize = 8;
+const CALLS: usize = 9;
 
 /// A retry by the SDK, several, and more than there are tries.
 const TIMES: [usize; 3] = [1, 3, 1_000];
@@ -75,7 +75,7 @@ const TIMES: [usize; 3] = [1, 3, 1_000];
 /// The SDK makes four attempts, so a fault that is met three times in a row is not seen.
 const TRIED_THROUGH: usize = 3;
 
-const AT_ONCE: usize = 48;
+const AT_ONCE: usize = 32;
 
 impl Scenario {
     /// The id to which the request goes, in the state from which the scenario starts. Beside it, where it matters,
@@ -174,8 +174,19 @@ async fn run(world: &World, scenario: Scenario, disturbance: Option<Disturbance>
     let last = if again { scenario.request(&user, &id).await } else { first.clone() };
     let items = world.items_of(&user.sub).await;
     let names = names(&id, &items);
-    let mut stored: Vec<String> = items.values().map(|item| with_names(&essence(item), &names)).collect();
-    stored.sort();
+    let stored = |essence: &dyn Fn(&Item) -> Value| {
+        let mut stored: Vec<String> = items.values().map(|item| with_names(&essence(item), &names)).collect();
+        stored.sort();
+        stored
+    };
+    let stored_but_for_pointer = stored(&|item| {
+        let mut essence = essence(item);
+        if item.id() == id && item.renewed_to.is_some() {
+            essence["to"] = json!("another one of the chain");
+        }
+        essence
+    });
+    let stored = stored(&essence);
     let seen = items.into_iter().map(|(id, item)| ((user.sub.clone(), id), item)).collect();
     table::check(&seen, user.world.clock.now());
     Outcome {
@@ -186,6 +197,7 @@ async fn run(world: &World, scenario: Scenario, disturbance: Option<Disturbance>
         body: with_names(&last.body, &names),
         last: last.status,
         stored,
+        stored_but_for_pointer,
     }
 }
 
@@ -199,6 +211,8 @@ struct Outcome {
     last: u16,
     body: String,
     stored: Vec<String>,
+    /// The same but for how far along its chain the id points.
+    stored_but_for_pointer: Vec<String>,
 }
 
 /// What of an item must be the same in each run.
@@ -209,6 +223,7 @@ fn essence(item: &Item) -> Value {
         "start": item.start_time,
         "last": item.last_active_time,
         "end": item.end_time,
+        "reason": item.end_reason,
         "engaged": item.content_engaged,
         "from": item.renewed_from,
         "to": item.renewed_to,
@@ -248,7 +263,12 @@ async fn check(operation: Operation, prepared: Prepared) {
             assert!(outcome.stored.len() <= smooth.stored.len() + 1, "{place}");
             continue;
         }
-        assert_eq!(outcome.stored, smooth.stored, "{place}");
+        if outcome.status == 503 && [Engage, End, Logout].contains(&operation) {
+            // The walk that gave up saved how far it came, and only heartbeats point an id to its head.
+            assert_eq!(outcome.stored_but_for_pointer, smooth.stored_but_for_pointer, "{place}");
+        } else {
+            assert_eq!(outcome.stored, smooth.stored, "{place}");
+        }
         // A repeated request counts only what it ended itself.
         if operation != EndOthers || outcome.status != 503 {
             assert_eq!(outcome.body, smooth.body, "{place}");

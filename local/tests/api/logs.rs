@@ -77,7 +77,7 @@ fn no_line_holds_anything_that_is_stored() {
         "unavailable",
         "internal error",
         "ThrottlingException",
-        "unavailable: service error: ThrottlingException: injected: MADEUPBYTHEWIRE",
+        "throttled: service error: ThrottlingException: injected: MADEUPBYTHEWIRE",
         "refused: service error: unhandled error (ValidationException): Error",
         "message: \\\"said\\\"",
         "AccessDeniedException",
