@@ -55,6 +55,12 @@ impl Deadline {
         Self(self.0.map(|at| at.checked_sub(rest).unwrap_or(at)))
     }
 
+    /// The earlier of this and `other`.
+    #[must_use]
+    pub fn or_before(self, other: Self) -> Self {
+        Self(self.0.into_iter().chain(other.0).min())
+    }
+
     /// Whether it has passed.
     #[must_use]
     pub fn is_over(self) -> bool {

@@ -42,6 +42,29 @@ async fn a_login_is_a_write_of_two_units_and_two_small_reads() {
     );
 }
 
+/// What was started within the hour is counted by reading it.
+#[tokio::test]
+async fn the_count_of_starts_costs_what_they_weigh() {
+    if lacks(&[Need::MovedClock, Need::Wire]) || is_second_engine() {
+        return;
+    }
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0";
+    for _ in 0..299 {
+        alice.send(alice.request("POST", "/auth/login").header("user-agent", agent)).await.ok();
+        world.clock.advance(MS);
+    }
+    cost(&alice);
+    alice.call("POST", "/auth/login").await.ok();
+    let counted = world.wire.calls(&alice.sub)[0].units;
+    assert!((20.0..=35.0).contains(&counted), "{counted} units");
+    cost(&alice);
+    alice.call("POST", "/auth/login").await.error(429, "too_many_sessions");
+    let refused = cost(&alice);
+    assert!(refused.0 == 1 && refused.1 < counted + 1.0, "{refused:?}");
+}
+
 #[tokio::test]
 async fn a_login_with_a_key_is_a_transaction_and_two_small_reads_and_a_repeat_of_it_five_calls() {
     if lacks(&[Need::MovedClock, Need::Wire]) {

@@ -281,6 +281,12 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ("!Ref SessionsTable", "!Sub '${Sessions}'", "!Ref Sessions names nothing"),
         ("!Ref SessionsTable", "!Select [0, [x]]", "Fn::Select is not understood here"),
         ("GET /metrics/sessions:", "GET /metrics:", "RouteSettings: there is no route GET /metrics"),
+        ("POST /auth/login:", "POST /auth/log:", "RouteSettings: there is no route POST /auth/log"),
+        (
+            "POST /user-sessions/heartbeat/{sessionId}:",
+            "POST /heartbeat:",
+            "there is no route POST /heartbeat",
+        ),
         ("Resource: !GetAtt MetricsTable.Arn", "Resource: '*'", "on * is not understood here"),
         ("Action: dynamodb:Query", "Action: dynamodb:*", "an action on"),
         ("Effect: Allow", "Effect: Deny", "the policies of ContentEngaged are not understood here"),

@@ -80,6 +80,31 @@ async fn a_start_beyond_the_limit_ends_the_least_recently_active() {
     world.check_table().await;
 }
 
+/// The most recently active ones stay, whichever were started last.
+#[tokio::test]
+async fn a_session_that_others_outran_is_the_one_that_ends() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let here = with_limit(2).await;
+    let limits = [("MAX_SESSIONS_PER_USER", "2"), ("MAX_STARTS_PER_USER_PER_HOUR", "0")];
+    let ahead = here.another_host_with(&limits).await;
+    ahead.clock.advance(MINUTE);
+    let alice = here.user("alice").await;
+    let ids = logins(&ahead.same_user(&alice), 2).await;
+    let own = alice.login().await;
+    assert_eq!(live(&alice).await, set(&ids));
+    assert_eq!(alice.heartbeat(&own).await.ok(), ended("limit"));
+    // It ended no later than it was last active, by whosever clock.
+    let items = here.items_of(&alice.sub).await;
+    assert_eq!(items[&own].end_time, items[&own].last_active_time);
+    // Nor does it end others' before they were last active.
+    here.clock.advance(MINUTE + MINUTE);
+    let next = alice.login().await;
+    assert_eq!(live(&alice).await, set([&ids[1], &next]));
+    here.check_table().await;
+}
+
 #[tokio::test]
 async fn a_user_below_the_limit_loses_nothing_and_neither_does_another() {
     if lacks(&[Need::LocalServer]) {

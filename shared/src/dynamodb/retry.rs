@@ -32,7 +32,7 @@ impl Retries {
     pub(crate) async fn pause(&mut self, cause: Fault) -> Result<(), Fault> {
         self.spend(cause)?;
         let longest = (FIRST_PAUSE * 2_u32.pow(self.made - 1)).min(LONGEST_PAUSE);
-        sleep(longest.mul_f64(fastrand::f64())).await;
+        self.deadline.limit(sleep(longest.mul_f64(fastrand::f64()))).await;
         Ok(())
     }
 
@@ -41,12 +41,12 @@ impl Retries {
         let (Fault::Conflict(_) | Fault::Unavailable(_)) = cause else {
             return Err(cause);
         };
+        if matches!(cause, Fault::Conflict(_)) {
+            Counter::Conflict.count();
+        }
         self.made += 1;
         if self.made >= TRIES || self.started.elapsed() >= BUDGET || self.deadline.is_over() {
             return Err(cause);
-        }
-        if matches!(cause, Fault::Conflict(_)) {
-            Counter::Conflict.count();
         }
         Counter::Retry.count();
         tracing::debug!(%cause, tries = self.made, "trying again");

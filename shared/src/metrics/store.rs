@@ -1,5 +1,7 @@
 //! The metrics table: reads of a range of days, and the conditional writes of rows.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::{
     Client,
     operation::put_item::PutItemError,
@@ -8,6 +10,7 @@ use aws_sdk_dynamodb::{
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use futures_util::future::try_join_all;
+use tokio::time::sleep;
 
 use super::{
     calendar::{Range, Span},
@@ -24,6 +27,12 @@ use crate::{
 
 /// How often a day is read again.
 const READ_AGAIN: usize = 3;
+
+/// More days than writes of one moment touch.
+const TORN_AT_ONCE: usize = 31;
+
+/// By then the write is done that the view was torn by.
+const UNTIL_WRITTEN: Duration = Duration::from_millis(50);
 
 /// How much older than the newest write a read may be. A strong one costs twice as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,15 +121,16 @@ impl MetricsStore {
     /// Query for each month, all at once.
     ///
     /// A Query is no snapshot: of a session's changes in two rows it may find the later one alone. A day whose sum makes
-    /// no sense for that is read again; what makes none then is no torn view.
+    /// no sense for that is read again; what makes none then is no torn view, and neither is a month of such days.
     pub async fn read(&self, range: Range) -> Result<Rows, MetricsError> {
         let months = range.by_period(Span::Monthly);
         let mut rows = self.read_parts(months, Consistency::Eventual).await?;
         for _ in 0..READ_AGAIN {
             let days = rows.unsound();
-            if days.is_empty() {
+            if days.is_empty() || days.len() > TORN_AT_ONCE {
                 break;
             }
+            sleep(UNTIL_WRITTEN).await;
             let days = days.into_iter().map(Range::of).collect();
             rows.replace(self.read_parts(days, Consistency::Strong).await?);
         }

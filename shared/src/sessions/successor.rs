@@ -57,6 +57,8 @@ impl<'a> Successor<'a> {
         if !self.may_start {
             limits::check_starts(self.visit).await?;
             self.may_start = true;
+            // What was active while that was asked is no more recent than what starts now.
+            self.visit = self.visit.anew();
         }
         let session = self.session_for(unknown);
         let outcome = self.visit.records().start_for_unknown(unknown, &session, &self.visit.moment).await;

@@ -41,6 +41,12 @@ impl<'a> Visit<'a> {
         self.app.visit(self.user, self.deadline)
     }
 
+    /// The same visit with no more than `time` from now on, and none of it kept to save anything.
+    pub(super) fn within(self, time: Duration) -> Self {
+        let deadline = self.deadline.or_before(Deadline::after(time + TO_SAVE));
+        Self { deadline, ..self }
+    }
+
     /// The user's records.
     pub(super) fn records(&self) -> Records<'a> {
         self.app.store.of(self.user, self.time_to_work())

@@ -10,7 +10,7 @@ use crate::{
         changes::Change,
         error::SessionError,
         journal::Event,
-        limits::AT_ONCE,
+        limits::{self, AT_ONCE},
         operations::list::ids_of,
         rules::{EndReason, Pointer},
         standing::Standing,
@@ -52,6 +52,9 @@ pub async fn end_others(visit: Visit<'_>, kept: Option<SessionId>) -> Result<usi
     while let Some(ids) = pages.next().await? {
         visit.in_time()?;
         let mut live = visit.records().batch(&ids).await?;
+        let long_expired = live.iter().filter(|session| visit.moment.finds_long_expired(session));
+        // Or a repeat would read them again before it comes to what lives.
+        limits::unlist(visit, &long_expired.map(|session| session.id).collect::<Vec<_>>()).await;
         live.retain(|session| visit.moment.finds_live(session));
         if live.is_empty() {
             continue;

@@ -43,13 +43,19 @@ pub async fn engage(
                 retries.spend(Fault::Conflict("a live session refused the engagement".to_owned()))?;
             }
             Standing::Renewed(pointer) => walk.follow(pointer).await?,
-            Standing::Ended { .. } => return Err(SessionError::Ended),
-            Standing::Unknown => return Err(SessionError::Unknown),
-            Standing::Expired => {
-                if let Start::Done(head) = successor.renew(walk.at(), engaged, &mut retries).await? {
-                    break head.id;
-                }
+            Standing::Ended { .. } => {
+                successor.settle(walk.at()).await;
+                return Err(SessionError::Ended);
             }
+            Standing::Unknown => return Err(SessionError::Unknown),
+            Standing::Expired => match successor.renew(walk.at(), engaged, &mut retries).await {
+                Ok(Start::Done(head)) => break head.id,
+                Ok(Start::LookAgain) => {}
+                Err(fault) => {
+                    walk.save().await;
+                    return Err(fault);
+                }
+            },
         }
     };
     successor.settle(head).await;

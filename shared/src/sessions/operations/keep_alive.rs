@@ -42,17 +42,24 @@ pub(super) async fn keep_alive(
             Standing::Live(purge_at) => break Head { id: walk.at(), purge_at },
             Standing::Ended { reason, purge_at } => {
                 walk.arrive(Head { id: walk.at(), purge_at }).await;
+                // If it was started here, its answer was lost, and another start has ended it since.
+                successor.settle(walk.at()).await;
                 return Ok(Kept::Ended(reason));
             }
             Standing::Renewed(pointer) => {
                 walk.follow(pointer).await?;
                 continue;
             }
-            Standing::Expired => successor.renew(walk.at(), false, retries).await?,
-            Standing::Unknown => successor.start_for_unknown(walk.at(), retries).await?,
+            Standing::Expired => successor.renew(walk.at(), false, retries).await,
+            Standing::Unknown => successor.start_for_unknown(walk.at(), retries).await,
         };
-        if let Start::Done(head) = start {
-            break head;
+        match start {
+            Ok(Start::Done(head)) => break head,
+            Ok(Start::LookAgain) => {}
+            Err(fault) => {
+                walk.save().await;
+                return Err(fault);
+            }
         }
     };
     walk.arrive(head).await;

@@ -20,6 +20,8 @@ const NEW_IDS: usize = 3;
 /// Opens a session, without a key: a repeat opens another.
 pub async fn login(visit: Visit<'_>, client: ClientInfo) -> Result<Session, SessionError> {
     limits::check_starts(visit).await?;
+    // What was active while that was asked is no more recent than what starts now.
+    let visit = visit.anew();
     let moment = &visit.moment;
     for _ in 0..NEW_IDS {
         let session = Session::start(SessionId::new(moment.now()), client.clone(), moment);
