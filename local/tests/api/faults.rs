@@ -75,7 +75,7 @@ const TIMES: [usize; 3] = [1, 3, 1_000];
 /// The SDK makes four attempts, so a fault that is met three times in a row is not seen.
 const TRIED_THROUGH: usize = 3;
 
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 
 impl Scenario {
     /// The id to which the request goes, in the state from which the scenario starts. Beside it, where it matters,
