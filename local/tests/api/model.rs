@@ -158,12 +158,23 @@ impl Model {
         }
         listed.sort();
         listed.reverse();
-        let (live, expired) = listed.split_at(listed.partition_point(|(last, _)| *last >= now - TIMEOUT));
-        for (last, id) in live.iter().skip(LIVE) {
+        let live = listed.iter().filter(|(last, _)| *last >= now - TIMEOUT);
+        for (last, id) in live.skip(LIVE) {
             self.end_at(id, now.max(*last), "limit", now);
         }
-        for (_, id) in expired.iter().filter(|(last, _)| *last < now - TIMEOUT - 60_000) {
-            *self.session(id).2 = State::Active { listed: false };
+        self.unlist(now);
+    }
+
+    /// What has silently expired for a minute leaves the index, as far as a list reads that.
+    fn unlist(&mut self, now: i64) {
+        let since = (now - TIMEOUT).div_euclid(DAY);
+        for record in self.records.values_mut() {
+            if let Record::Session { last, state: State::Active { listed }, .. } = record
+                && *last < now - TIMEOUT - 60_000
+                && last.div_euclid(DAY) >= since
+            {
+                *listed = false;
+            }
         }
     }
 
@@ -315,6 +326,7 @@ impl Player<'_> {
                 for id in &others {
                     self.model.end(id, "ended_others", now);
                 }
+                self.model.unlist(now);
             }
             Step::List(current) => {
                 let current = self.id(*current);
