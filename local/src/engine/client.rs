@@ -2,7 +2,10 @@
 
 use aws_sdk_dynamodb::{
     Client,
-    config::{Credentials, Region, SharedHttpClient},
+    config::{
+        Credentials, Region, SharedHttpClient,
+        retry::{RetryPartition, TokenBucket},
+    },
 };
 use aws_smithy_http_client::{
     Builder,
@@ -18,7 +21,11 @@ use crate::host;
 pub(crate) async fn client(url: &Url, http_client: Option<SharedHttpClient>) -> Client {
     if is_loopback(url) {
         let http_client = http_client.unwrap_or_else(|| Builder::new().build_http());
+        // The SDK repeats no request any more where many have failed of late, in the whole process: that spares a service
+        // which others share. Here it would have one user's trouble be another's.
+        let repeats = RetryPartition::custom(url.to_string()).token_bucket(TokenBucket::unlimited());
         let config = client_config(http_client)
+            .retry_partition(repeats.build())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"))
             .endpoint_url(url.as_str());
