@@ -146,7 +146,8 @@ async fn conflicts_among_racers_make_no_second_successor() {
             world.wire.disturb(&user.sub, conflict(from, times));
             let beats = (0..4).map(|_| user.heartbeat(&id));
             let (beats, engaged) = tokio::join!(join_all(beats), user.engage(&id, true));
-            assert!(world.wire.was_hit(&user.sub), "from {from}");
+            // The first five are writes; a later one may be a look at the index, which meets no transaction.
+            assert!(world.wire.was_hit(&user.sub) || from > 4, "from {from}");
             let successor = one_successor(beats);
             assert_eq!(engaged.ok()["sessionId"], json!(successor));
             let items = world.items_of(&user.sub).await;
