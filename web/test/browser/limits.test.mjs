@@ -47,13 +47,25 @@ describe("limits", { concurrency: 2 }, () => {
       }
       assert.equal(proxy.logins().length, count, "nobody logs in who was not asked to");
     };
+    /** Or the session of a device that was heard of while another logs in would be the more recent one. */
+    const whileHeartbeatsWait = async (work) => {
+      let goOn;
+      const before = new Promise((resolve) => (goOn = resolve));
+      proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { before };
+      const result = await work();
+      proxy.disturb = () => undefined;
+      goOn();
+      return result;
+    };
     const first = await login(one);
-    const second = await login(other);
+    const second = await whileHeartbeatsWait(() => login(other));
     await end([one, tab], first, 2);
     assert.deepEqual(await live(), [second]);
 
-    await clickToSignIn(one);
-    await until(() => current(one), "a session");
+    await whileHeartbeatsWait(async () => {
+      await clickToSignIn(one);
+      await until(() => current(one), "a session");
+    });
     await end([other], second, 3);
     assert.deepEqual(await live(), [await current(one)]);
     assert.equal(await current(tab), await current(one));
