@@ -78,12 +78,12 @@ impl Deadline {
     }
 }
 
-/// How long it is until `stop`, in milliseconds since the epoch, by this host's clock.
+/// How long it is until `stop`, in milliseconds since the epoch, by this host's clock; `None` if that is past.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-pub fn time_until(stop: u64) -> Duration {
+pub fn time_until(stop: u64) -> Option<Duration> {
     let now = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default();
-    Duration::from_millis(stop.saturating_sub(now))
+    stop.checked_sub(now).map(Duration::from_millis)
 }
 
 /// A time as people and programs are shown it: RFC 3339, UTC, with milliseconds.
