@@ -35,28 +35,22 @@ impl<'a> Walk<'a> {
 
     /// Changes the record here, if it is such that this is right. After a fault the next walk goes on from here.
     pub(super) async fn change(&self, change: &Change) -> Result<Write, StoreError> {
-        let outcome = self.visit.change(self.at, change).await;
-        if outcome.is_err() {
-            self.save().await;
-        }
-        outcome
+        self.or_save(self.visit.change(self.at, change).await).await
     }
 
     /// The same for engagement, and which value there was before.
     pub(super) async fn engage(&self, change: &Change) -> Result<(Write, bool), StoreError> {
-        let outcome = self.visit.records().engage(self.at, change).await;
-        if outcome.is_err() {
-            self.save().await;
-        }
-        outcome
+        self.or_save(self.visit.records().engage(self.at, change).await).await
     }
 
-    /// The walk may not go on: the next one shall from here.
-    pub(super) async fn save(&self) {
-        if let Some((_, last)) = self.first_and_last {
+    /// What something that was done here came to. If that is a fault the walk may not go on, and the next one shall from
+    /// here.
+    pub(super) async fn or_save<T, E>(&self, outcome: Result<T, E>) -> Result<T, E> {
+        if let (Err(_), Some((_, last))) = (&outcome, self.first_and_last) {
             // The record here is kept at least as long as the pointer to it.
             self.arrive(Head { id: self.at, purge_at: last.kept_until }).await;
         }
+        outcome
     }
 
     /// One hop along `pointer`, which the record at the present position holds.

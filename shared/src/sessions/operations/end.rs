@@ -32,14 +32,11 @@ pub async fn end(visit: Visit<'_>, id: SessionId, reason: EndReason) -> Result<S
     let mut walk = Walk::new(visit, id);
     let mut retries = visit.retries();
     loop {
-        match end_one(visit, walk.at(), reason, &mut retries).await {
-            Ok(Ending::Unknown) => return Err(SessionError::Unknown),
-            Ok(Ending::Ended | Ending::EndedBefore) => return Ok(walk.at()),
-            Ok(Ending::Renewed(pointer)) => walk.follow(pointer).await?,
-            Err(fault) => {
-                walk.save().await;
-                return Err(fault);
-            }
+        let ending = end_one(visit, walk.at(), reason, &mut retries).await;
+        match walk.or_save(ending).await? {
+            Ending::Unknown => return Err(SessionError::Unknown),
+            Ending::Ended | Ending::EndedBefore => return Ok(walk.at()),
+            Ending::Renewed(pointer) => walk.follow(pointer).await?,
         }
     }
 }

@@ -48,14 +48,12 @@ pub async fn engage(
                 return Err(SessionError::Ended);
             }
             Standing::Unknown => return Err(SessionError::Unknown),
-            Standing::Expired => match successor.renew(walk.at(), engaged, &mut retries).await {
-                Ok(Start::Done(head)) => break head.id,
-                Ok(Start::LookAgain) => {}
-                Err(fault) => {
-                    walk.save().await;
-                    return Err(fault);
+            Standing::Expired => {
+                let start = successor.renew(walk.at(), engaged, &mut retries).await;
+                if let Start::Done(head) = walk.or_save(start).await? {
+                    break head.id;
                 }
-            },
+            }
         }
     };
     successor.settle(head).await;

@@ -53,13 +53,8 @@ pub(super) async fn keep_alive(
             Standing::Expired => successor.renew(walk.at(), false, retries).await,
             Standing::Unknown => successor.start_for_unknown(walk.at(), retries).await,
         };
-        match start {
-            Ok(Start::Done(head)) => break head,
-            Ok(Start::LookAgain) => {}
-            Err(fault) => {
-                walk.save().await;
-                return Err(fault);
-            }
+        if let Start::Done(head) = walk.or_save(start).await? {
+            break head;
         }
     };
     walk.arrive(head).await;
