@@ -20,9 +20,12 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use serde_json::{Value, json};
 use tokio::{
-    sync::Notify,
+    sync::{Notify, Semaphore},
     time::{sleep, timeout},
 };
+
+/// So many calls are on their way at once, and the others wait: each is a connection, and a process may have only so many.
+const AT_ONCE: usize = 100;
 
 /// A call to the engine: one attempt of an operation.
 #[derive(Clone, Debug)]
@@ -116,6 +119,7 @@ struct Line {
 #[derive(Clone)]
 pub struct Wire {
     inner: SharedHttpConnector,
+    at_once: Arc<Semaphore>,
     lines: Arc<Mutex<HashMap<String, Line>>>,
 }
 
@@ -127,7 +131,8 @@ impl std::fmt::Debug for Wire {
 
 impl Wire {
     pub fn new() -> Self {
-        Self { inner: Connector::builder().build_http().into_shared(), lines: Arc::default() }
+        let at_once = Arc::new(Semaphore::new(AT_ONCE));
+        Self { inner: Connector::builder().build_http().into_shared(), at_once, lines: Arc::default() }
     }
 
     pub fn client(&self) -> SharedHttpClient {
@@ -250,11 +255,13 @@ impl Wire {
             request.headers_mut().insert("content-length", body.len().to_string());
             *request.body_mut() = SdkBody::from(body);
         }
+        let under_way = self.at_once.acquire().await;
         let mut response = self.inner.call(request).await?;
         let body = std::mem::replace(response.body_mut(), SdkBody::empty());
         let bytes =
             ByteStream::new(body).collect().await.map_err(|e| ConnectorError::other(e.into(), None))?;
         let bytes = bytes.into_bytes();
+        drop(under_way);
         if let Some(user) = user {
             self.note_units(&user, units(&serde_json::from_slice(&bytes).unwrap_or_default()));
         }
