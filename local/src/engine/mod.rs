@@ -1,6 +1,8 @@
 //! DynamoDB on this machine: the embedded engine, or another one behind a URL.
 
 mod client;
+mod connected;
+mod in_process;
 mod tables;
 mod upkeep;
 
@@ -13,9 +15,14 @@ use tokio::{net::TcpListener, task::AbortHandle, time::interval};
 use uuid::Uuid;
 
 pub(crate) use self::{
-    client::{client, is_loopback, streams_client},
+    client::is_loopback,
+    connected::Connected,
     tables::{create_all, find_used},
     upkeep::Applied,
+};
+use self::{
+    client::{client, streams_client},
+    in_process::{InProcess, Turn},
 };
 
 /// The database's file in the folder for the data.
@@ -36,7 +43,9 @@ pub(crate) struct Engine {
     pub(crate) url: Url,
     /// Where it is told which stream records have been applied.
     pub(crate) applied: Applied,
-    database: Database,
+    /// The way to it that needs no network.
+    in_process: InProcess,
+    pub(crate) database: Database,
     tasks: Vec<AbortHandle>,
 }
 
@@ -57,7 +66,9 @@ impl Engine {
             }
         };
         let database = Database::new(&path).with_context(|| format!("opening {path}"))?;
-        let applied = Applied::start(&path)?;
+        let turn = Turn::default();
+        let applied = Applied::start(&path, Turn::clone(&turn))?;
+        let in_process = InProcess::new(database.clone(), turn);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?).parse()?;
         let mut tasks = Vec::new();
@@ -65,7 +76,7 @@ impl Engine {
             tasks.push(tokio::spawn(sweep(database.clone())).abort_handle());
         }
         tasks.push(tokio::spawn(dynoxide::server::serve_on(listener, database.clone())).abort_handle());
-        Ok(Self { url, applied, database, tasks })
+        Ok(Self { url, applied, in_process, database, tasks })
     }
 
     /// From here on writes do not wait for the disk. Who loses power meanwhile may lose the data.

@@ -23,8 +23,9 @@ pub use self::{
     guard::{HostName, Origin},
     options::Options,
 };
-pub(crate) use self::{handlers::readers, service::engine_of, streams::pumps};
+pub(crate) use self::{handlers::readers, service::connect, streams::pumps};
 use crate::{
+    engine::Connected,
     identity::{Authorizer, Development},
     template::Template,
 };
@@ -65,7 +66,7 @@ impl Server {
         let router = guard.before(router);
         let serve = |listener| tokio::spawn(serve(listener, router.clone())).abort_handle();
         let listening = listeners.into_iter().map(serve).collect();
-        let Service { engine_url, client, template, .. } = &service;
+        let Service { engine: Connected { url: engine_url, client, .. }, template, .. } = &service;
         let (engine_url, client, template) = (engine_url.clone(), client.clone(), template.clone());
         Ok(Self { url, engine_url, client, template, listening, _service: service })
     }
