@@ -20,7 +20,7 @@ use reqwest::Url;
 use shared::clock::Clock;
 
 use crate::{
-    engine::{Connected, Engine, Sweeps},
+    engine::{Connected, Engine, Listens, Sweeps},
     server::{connect, pumps, readers},
     template::Template,
 };
@@ -38,16 +38,16 @@ pub struct Storage {
     pub template: Template,
     /// Where it is, for people.
     place: String,
-    /// Where it is, for programs.
+    /// Where it listens, if it does.
     pub url: Url,
     connected: Connected,
 }
 
 impl Storage {
-    /// An engine in memory with the template's tables, empty.
+    /// An engine in memory with the template's tables, empty, that other processes can call too.
     pub async fn in_memory(options: &Options) -> Result<Self> {
         let template = options.read_template(None)?;
-        let engine = Engine::start(None, Sweeps::No).await?;
+        let engine = Engine::start(None, Sweeps::No, Listens::Yes).await?;
         let connected = Connected::embedded(engine, options.http_client.clone()).await;
         let (client, url) = (connected.client.clone(), connected.url.clone());
         engine::create_all(&client, &template.tables).await?;

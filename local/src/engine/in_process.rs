@@ -143,7 +143,7 @@ mod tests {
         },
     };
 
-    use crate::engine::{Connected, Engine, Sweeps};
+    use crate::engine::{Connected, Engine, Listens, Sweeps};
 
     type Item = HashMap<String, AttributeValue>;
 
@@ -256,7 +256,7 @@ mod tests {
         let by_network = aws_smithy_http_client::Builder::new().build_http();
         let mut all = Vec::new();
         for way in [None, Some(by_network)] {
-            let engine = Engine::start(None, Sweeps::No).await.unwrap();
+            let engine = Engine::start(None, Sweeps::No, Listens::Yes).await.unwrap();
             let connected = Connected::embedded(engine, way).await;
             all.push(outcomes(&connected.client).await);
         }
@@ -266,7 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_is_told_and_nothing_else() {
-        let engine = Engine::start(None, Sweeps::No).await.unwrap();
+        let engine = Engine::start(None, Sweeps::No, Listens::No).await.unwrap();
         let connected = Connected::embedded(engine, None).await;
         create(&connected.client).await;
         let mut written = connected.written.clone().unwrap();

@@ -34,7 +34,8 @@ use crate::{
 pub struct Server {
     /// Where it listens, on 127.0.0.1 and `::1`: `http://localhost:PORT`.
     pub url: String,
-    /// Where its engine listens, on this machine or in an account.
+    /// Where its engine listens, on this machine or in an account. The embedded one does so only for one who has set
+    /// `Options::http_client`.
     pub engine_url: Url,
     /// A client of its engine, with no function's permissions but all.
     pub client: Client,

@@ -14,7 +14,7 @@ use super::{
     streams::pumps,
 };
 use crate::{
-    engine::{self, Connected, Engine, Sweeps},
+    engine::{self, Connected, Engine, Listens, Sweeps},
     identity::Authorizer,
     sample::Unfinished,
     template::Template,
@@ -86,5 +86,6 @@ pub(crate) async fn connect(options: &Options, sweeps: Sweeps) -> Result<Connect
         return Ok(Connected::at(url.clone(), way).await);
     }
     options.data.as_deref().map_or(Ok(()), Unfinished::refuse)?;
-    Ok(Connected::embedded(Engine::start(options.data.as_deref(), sweeps).await?, way).await)
+    let listens = if way.is_some() { Listens::Yes } else { Listens::No };
+    Ok(Connected::embedded(Engine::start(options.data.as_deref(), sweeps, listens).await?, way).await)
 }

@@ -4,13 +4,15 @@ use std::sync::LazyLock;
 
 use axum::{Json, Router, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use jsonwebtoken::{Algorithm, Header};
 use local::{Options, Provider, Server};
 use reqwest::Method;
-use ring::hmac;
-use rsa::{
-    RsaPrivateKey, pkcs8::EncodePrivateKey, pkcs8::LineEnding, rand_core::OsRng, traits::PublicKeyParts,
+use ring::{
+    hmac,
+    rand::SystemRandom,
+    signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair},
 };
+use rsa::{RsaPrivateKey, pkcs8::EncodePrivateKey, rand_core::OsRng, traits::PublicKeyParts};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -59,8 +61,17 @@ fn encoded(value: &Value) -> String {
 }
 
 fn signed(header: &Header, claims: &Value, key: &RsaPrivateKey) -> String {
-    let pem = key.to_pkcs8_pem(LineEnding::LF).unwrap();
-    encode(header, claims, &EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap()).unwrap()
+    let encoding: &dyn RsaEncoding = match header.alg {
+        Algorithm::RS256 => &RSA_PKCS1_SHA256,
+        Algorithm::RS512 => &RSA_PKCS1_SHA512,
+        Algorithm::PS256 => &RSA_PSS_SHA256,
+        other => panic!("no key signs by {other:?} here"),
+    };
+    let key = RsaKeyPair::from_pkcs8(key.to_pkcs8_der().unwrap().as_bytes()).unwrap();
+    let message = format!("{}.{}", encoded(&json!(header)), encoded(claims));
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(encoding, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 fn now() -> i64 {
