@@ -1,9 +1,13 @@
 //! Which tokens are let in: each refusal by its name, and the claims that a function gets to see.
 
-use std::sync::LazyLock;
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicI64, Ordering},
+};
 
 use axum::{Json, Router, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, Header};
 use local::{Options, Provider, Server};
 use reqwest::Method;
@@ -14,6 +18,7 @@ use ring::{
 };
 use rsa::{RsaPrivateKey, pkcs8::EncodePrivateKey, rand_core::OsRng, traits::PublicKeyParts};
 use serde_json::{Value, json};
+use shared::clock::Clock;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::support::{Answer, Need, PROVIDER, World, http, is_deployed, lacks, send, token};
@@ -75,7 +80,7 @@ fn signed(header: &Header, claims: &Value, key: &RsaPrivateKey) -> String {
 }
 
 fn now() -> i64 {
-    shared::clock::Clock::system().now().timestamp()
+    Clock::system().now().timestamp()
 }
 
 #[tokio::test]
@@ -264,6 +269,28 @@ async fn times_are_numbers_and_there_is_no_leeway() {
         let token = token_with(&claims).await;
         list_with(&world, Some(&token)).await.ok();
     }
+}
+
+/// What is remembered of a token is its signature.
+#[tokio::test]
+async fn a_token_that_was_let_in_is_refused_once_it_has_expired() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let seconds = Arc::new(AtomicI64::new(0));
+    let hands = Arc::clone(&seconds);
+    let moved = move || Clock::system().now() + TimeDelta::seconds(hands.load(Ordering::Relaxed));
+    let options = Options { token_clock: Clock::from_fn(moved), ..Options::default() };
+    let server = Server::start(options).await.unwrap();
+    let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
+    let tokens = send(http().post(format!("{}/oauth2/token", server.url)).form(&form)).await.ok();
+    let list = async || {
+        let list = http().get(format!("{}/user-sessions", server.url));
+        send(list.bearer_auth(tokens["access_token"].as_str().unwrap())).await.status
+    };
+    assert_eq!((list().await, list().await), (200, 200));
+    seconds.store(tokens["expires_in"].as_i64().unwrap(), Ordering::Relaxed);
+    assert_eq!(list().await, 401);
 }
 
 #[tokio::test]
