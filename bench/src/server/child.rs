@@ -14,7 +14,7 @@ use tokio::{
 };
 
 /// Nothing that is measured takes longer to start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// In what the kernel counts a process's time for everybody to read.
 const TICK: Duration = Duration::from_millis(10);
@@ -51,6 +51,11 @@ impl Measured {
         Ok((Self { id, _child: child }, found))
     }
 
+    /// The time that it has had of a CPU since it had `before`.
+    pub(super) fn cpu_since(&self, before: Duration) -> Result<Duration> {
+        Ok(self.cpu()?.saturating_sub(before))
+    }
+
     /// The time that it has had of a CPU so far.
     pub(super) fn cpu(&self) -> Result<Duration> {
         let file = format!("/proc/{}/stat", self.id);
@@ -75,6 +80,6 @@ impl Measured {
     pub(super) async fn at_rest(&self, time: Duration) -> Result<f64> {
         let (before, started) = (self.cpu()?, Instant::now());
         tokio::time::sleep(time).await;
-        Ok((self.cpu()? - before).as_secs_f64() / started.elapsed().as_secs_f64())
+        Ok(self.cpu_since(before)?.as_secs_f64() / started.elapsed().as_secs_f64())
     }
 }

@@ -9,6 +9,7 @@ use super::{
     apps::{self, Programs},
     load::Until,
     rounds::measured,
+    table::Figures,
 };
 
 /// What is compared with each other: so many requests at first, and so many at the end.
@@ -38,8 +39,8 @@ pub async fn endurance(setup: &Endurance, out: &mut dyn Write) -> Result<()> {
     turn(COMPARED).await?;
     writeln!(out, "| Requests so far | Requests/s | p50 | p99 | Memory |\n|---|---|---|---|---|")?;
     let mut so_far = COMPARED;
-    let mut line = |so_far: usize, figures: &super::table::Figures| {
-        let super::table::Figures { per_second, p50, p99, memory, .. } = figures;
+    let mut line = |so_far: usize, figures: &Figures| {
+        let Figures { per_second, p50, p99, memory, .. } = figures;
         let memory = memory / 1_024;
         writeln!(out, "| {so_far} | {per_second:.0} | {p50:.2} ms | {p99:.2} ms | {memory} MB |")
     };

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{
@@ -21,8 +21,8 @@ pub struct Rounds {
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', default_values_t = [1, 16, 64, 256, 512])]
     connections: Vec<usize>,
     /// Rounds, of which the medians are shown
-    #[arg(long, value_name = "COUNT", default_value_t = 3)]
-    rounds: usize,
+    #[arg(long = "rounds", value_name = "COUNT", default_value_t = 3)]
+    count: usize,
     /// How long each has its turn
     #[arg(long, value_name = "SECONDS", default_value_t = 3)]
     seconds: u64,
@@ -46,7 +46,7 @@ pub async fn rounds(setup: &Rounds, out: &mut dyn Write) -> Result<()> {
     }
     let at_rest = apps[0].process.at_rest(Duration::from_secs(setup.idle)).await?;
     let mut table = Table::default();
-    for _ in 0..setup.rounds {
+    for _ in 0..setup.count {
         table.floor(floor::updates(setup.programs.users, time).await?);
         for &connections in &setup.connections {
             for app in &apps {
@@ -68,7 +68,7 @@ pub(super) async fn measured(app: &App, connections: usize, until: Until) -> Res
     let before = app.process.cpu()?;
     let load = Load { address: app.address, requests: app.requests.clone(), connections, until };
     let outcome = load.send().await?;
-    let cpu = app.process.cpu()? - before;
+    let cpu = app.process.cpu_since(before)?;
     figures(&outcome, cpu, app.process.memory()?)
         .with_context(|| format!("{} at {connections} connections", app.name))
 }
@@ -76,7 +76,7 @@ pub(super) async fn measured(app: &App, connections: usize, until: Until) -> Res
 fn figures(outcome: &Outcome, cpu: Duration, memory: u64) -> Result<Figures> {
     let requests = u32::try_from(outcome.latencies.len())?;
     let first = || outcome.error.clone().unwrap_or_default();
-    anyhow::ensure!(requests > 0, "no request was answered: {}", first());
+    ensure!(requests > 0, "no request was answered: {}", first());
     Ok(Figures {
         per_second: outcome.per_second(),
         p50: outcome.percentile(500),

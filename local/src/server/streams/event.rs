@@ -19,7 +19,7 @@ pub(crate) fn of(
     let event = Event {
         records: records.iter().map(|record| EventRecord::of(stream_arn, record, ahead)).collect(),
         shard_id: shard,
-        event_source_arn: stream_arn,
+        stream_arn,
         window: Window { start: "1970-01-01T00:00:00Z", end: "1970-01-01T00:00:30Z" },
         state: State {},
         is_final_invoke_for_window: false,
@@ -36,7 +36,7 @@ struct Event<'a> {
     records: Vec<EventRecord<'a>>,
     shard_id: &'a str,
     #[serde(rename = "eventSourceARN")]
-    event_source_arn: &'a str,
+    stream_arn: &'a str,
     window: Window,
     state: State,
     is_final_invoke_for_window: bool,
