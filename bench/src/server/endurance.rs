@@ -50,7 +50,9 @@ pub async fn endurance(setup: &Endurance, out: &mut dyn Write) -> Result<()> {
     let (mut last, mut errors) = (first, first.errors);
     for _ in 0..setup.lines {
         let between = (setup.requests / setup.lines).saturating_sub(COMPARED);
-        errors += turn(between).await?.errors;
+        if between > 0 {
+            errors += turn(between).await?.errors;
+        }
         last = turn(COMPARED).await?;
         errors += last.errors;
         so_far += between + COMPARED;
