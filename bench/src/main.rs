@@ -1,9 +1,12 @@
-//! `cargo run --release -p bench`: the functions' binaries in limits like Lambda's.
+//! `cargo run --release -p bench`: the functions' binaries in limits like Lambda's, and the local server under load.
 
 use std::io;
 
 use anyhow::Result;
-use bench::scenarios::{Setup, end_others, list, login};
+use bench::{
+    scenarios::{Setup, end_others, list, login},
+    server::{Endurance, Rounds, endurance, engine, rounds},
+};
 use clap::{Parser, Subcommand};
 
 /// Runs a function's binary in limits like Lambda's, with more sessions than anybody should have.
@@ -30,6 +33,13 @@ enum Scenario {
         #[arg(long, value_name = "COUNT", default_value_t = 100)]
         limit: usize,
     },
+    /// Heartbeats through the local server, beside the engine alone, an empty route and express-session
+    Server(Rounds),
+    /// Whether the local server stays as fast and as small as it was at first
+    Endurance(Endurance),
+    /// Only the embedded engine, behind HTTP
+    #[command(hide = true)]
+    Engine,
 }
 
 #[tokio::main]
@@ -39,5 +49,8 @@ async fn main() -> Result<()> {
         Scenario::EndOthers(setup) => end_others(&setup, out).await,
         Scenario::List(setup) => list(&setup, out).await,
         Scenario::Login { setup, limit } => login(&setup, limit, out).await,
+        Scenario::Server(setup) => rounds(&setup, out).await,
+        Scenario::Endurance(setup) => endurance(&setup, out).await,
+        Scenario::Engine => engine(out).await,
     }
 }

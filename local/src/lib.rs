@@ -14,13 +14,14 @@ pub mod template;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::Client;
+use dynoxide::Database;
 use operator::Deployment;
 use reqwest::Url;
 use shared::clock::Clock;
 
 use crate::{
-    engine::{Engine, Sweeps},
-    server::{engine_of, pumps, readers},
+    engine::{Connected, Engine, Listens, Sweeps},
+    server::{connect, pumps, readers},
     template::Template,
 };
 
@@ -37,20 +38,20 @@ pub struct Storage {
     pub template: Template,
     /// Where it is, for people.
     place: String,
-    /// Where it is, for programs.
+    /// Where it listens, if it does.
     pub url: Url,
-    engine: Option<Engine>,
+    connected: Connected,
 }
 
 impl Storage {
-    /// An engine in memory with the template's tables, empty.
+    /// An engine in memory with the template's tables, empty, that other processes can call too.
     pub async fn in_memory(options: &Options) -> Result<Self> {
         let template = options.read_template(None)?;
-        let engine = Engine::start(None, Sweeps::No).await?;
-        let url = engine.url.clone();
-        let client = engine::client(&url, options.http_client.clone()).await;
+        let engine = Engine::start(None, Sweeps::No, Listens::Yes).await?;
+        let connected = Connected::embedded(engine, options.http_client.clone()).await;
+        let (client, url) = (connected.client.clone(), connected.url.clone());
         engine::create_all(&client, &template.tables).await?;
-        Ok(Self { client, template, place: "in memory".to_owned(), url, engine: Some(engine) })
+        Ok(Self { client, template, place: "in memory".to_owned(), url, connected })
     }
 
     /// The engine of these options, with the data that is there.
@@ -63,12 +64,18 @@ impl Storage {
         if let Some(folder) = &options.data {
             ensure!(engine::is_in(folder), "there is no data in {}", folder.display());
         }
-        let (engine, url) = engine_of(options, Sweeps::No).await?;
-        let client = operator::patient(&engine::client(&url, options.http_client.clone()).await);
+        let connected = connect(options, Sweeps::No).await?;
+        let (client, url) = (operator::patient(&connected.client), connected.url.clone());
         engine::find_used(&client, &template).await?;
         let folder = options.data.as_ref().map(|folder| folder.display().to_string());
         let place = folder.unwrap_or_else(|| url.to_string());
-        Ok(Self { client, template, place, url, engine })
+        Ok(Self { client, template, place, url, connected })
+    }
+
+    /// The embedded engine's database, for one who wants to know what it takes by itself.
+    #[must_use]
+    pub fn database(&self) -> Option<&Database> {
+        self.connected.engine.as_ref().map(|engine| &engine.database)
     }
 
     /// Applies what is in the sessions' stream to the metrics, where no deployed function does: on this machine, whose
@@ -78,10 +85,7 @@ impl Storage {
             return Ok(());
         }
         let readers = readers(&self.template, &self.client, clock)?;
-        let streams = engine::streams_client(&self.url, &self.client);
-        for mut pump in
-            pumps(&self.template, &readers, &self.client, &streams, self.engine.as_ref(), clock).await?
-        {
+        for mut pump in pumps(&self.template, &readers, &self.connected, clock).await? {
             pump.drain(|_| ()).await?;
         }
         Ok(())

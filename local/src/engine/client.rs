@@ -16,8 +16,8 @@ use shared::dynamodb::client::client_config;
 
 use crate::host;
 
-/// A client of the engine at `url`. One on this machine takes any credentials; for another, region and credentials
-/// come from where AWS tools look for them.
+/// A client of the engine at `url`, by this way or the usual one. An engine on this machine takes any credentials; for
+/// another, region and credentials come from where AWS tools look for them.
 pub(crate) async fn client(url: &Url, http_client: Option<SharedHttpClient>) -> Client {
     if is_loopback(url) {
         let http_client = http_client.unwrap_or_else(|| Builder::new().build_http());
@@ -43,8 +43,12 @@ pub(crate) async fn client(url: &Url, http_client: Option<SharedHttpClient>) -> 
     Client::from_conf(config.build())
 }
 
-/// A client of the streams of the same engine as `client`'s.
-pub(crate) fn streams_client(url: &Url, client: &Client) -> aws_sdk_dynamodbstreams::Client {
+/// A client of the streams of the same engine as `client`'s, by this way or the usual one.
+pub(crate) fn streams_client(
+    url: &Url,
+    client: &Client,
+    http_client: Option<SharedHttpClient>,
+) -> aws_sdk_dynamodbstreams::Client {
     let config = client.config();
     let mut streams = aws_sdk_dynamodbstreams::Config::builder()
         .behavior_version(aws_sdk_dynamodbstreams::config::BehaviorVersion::v2026_01_12());
@@ -52,7 +56,7 @@ pub(crate) fn streams_client(url: &Url, client: &Client) -> aws_sdk_dynamodbstre
     if is_loopback(url) {
         streams = streams
             .endpoint_url(url.as_str())
-            .http_client(Builder::new().build_http())
+            .http_client(http_client.unwrap_or_else(|| Builder::new().build_http()))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"));
     }
     aws_sdk_dynamodbstreams::Client::from_conf(streams.build())

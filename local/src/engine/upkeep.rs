@@ -1,9 +1,11 @@
 //! Keeps the engine's stream table short and quick, inside the engine's own database.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use rusqlite::Connection;
+
+use super::in_process::Turn;
 
 /// The engine keeps this many stream records, so that memory does not grow for ever.
 const STREAM_RECORDS: u32 = 10_000;
@@ -13,14 +15,15 @@ const STREAM_RECORDS: u32 = 10_000;
 pub(crate) struct Applied {
     /// A database in memory lives as long as a connection to it, so this one is held.
     connection: Arc<Mutex<Connection>>,
+    turn: Turn,
 }
 
 impl Applied {
     /// Prepares the database at `path`, which the engine has opened.
-    pub(super) fn start(path: &str) -> Result<Self> {
+    pub(super) fn start(path: &str, turn: Turn) -> Result<Self> {
         let connection = Connection::open(path)?;
         connection.execute_batch(&stream_upkeep()).context("preparing the engine's stream table")?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), turn })
     }
 
     /// The stream of `table` has been applied up to this record. Whether the engine could be told: it may be at work
@@ -30,6 +33,7 @@ impl Applied {
             tracing::warn!(sequence, "no sequence number of the engine's: its stream is not trimmed");
             return false;
         };
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let Ok(connection) = self.connection.lock() else { return false };
         let told = connection.execute(
             "INSERT INTO user_sessions_applied_up_to (table_name, sequence) VALUES (?1, ?2)
@@ -102,7 +106,7 @@ mod tests {
     fn steps(records: u32, applied: u32) -> i32 {
         let path = format!("file:user-sessions-{}?mode=memory&cache=shared", Uuid::new_v4());
         let _database = Database::new(&path).unwrap();
-        let told = Applied::start(&path).unwrap();
+        let told = Applied::start(&path, Turn::default()).unwrap();
         let connection = Connection::open(&path).unwrap();
         let mut insert = connection.prepare(INSERT).unwrap();
         connection.execute_batch("BEGIN").unwrap();

@@ -12,7 +12,7 @@ use jsonwebtoken::{
 use serde_json::{Map, Value};
 use shared::clock::Clock;
 
-use super::keys::Keys;
+use super::{keys::Keys, remembered::Remembered};
 
 /// Verifies the tokens of one issuer.
 pub(crate) struct Authorizer {
@@ -20,6 +20,7 @@ pub(crate) struct Authorizer {
     pub(crate) audiences: Vec<String>,
     pub(crate) keys: Keys,
     pub(crate) clock: Clock,
+    pub(super) remembered: Remembered,
 }
 
 /// Why a request is not let through.
@@ -41,9 +42,12 @@ impl Authorizer {
         self: &Arc<Self>,
         headers: &HeaderMap,
         scopes: &[String],
-    ) -> Result<Map<String, Value>, Refusal> {
+    ) -> Result<Arc<Map<String, Value>>, Refusal> {
         let token = bearer_token(headers).ok_or(Refusal::NoToken)?;
-        let claims = self.verified_claims(token).await?;
+        let claims = match self.remembered.find(token) {
+            Some(claims) => claims,
+            None => self.verified_claims(token).await?,
+        };
         check_times(&claims, self.clock.now())?;
         if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
             return Err(InvalidToken("the token is from another issuer"));
@@ -58,7 +62,7 @@ impl Authorizer {
     }
 
     /// The claims of a token whose signature fits one of the issuer's keys.
-    async fn verified_claims(&self, token: &str) -> Result<Map<String, Value>, Refusal> {
+    async fn verified_claims(&self, token: &str) -> Result<Arc<Map<String, Value>>, Refusal> {
         let head = decode_header(token).map_err(|_| InvalidToken("the token is malformed"))?;
         if !matches!(head.alg, Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512) {
             return Err(InvalidToken("the token's algorithm is not an RSA one"));
@@ -75,7 +79,10 @@ impl Authorizer {
         validation.validate_exp = false;
         validation.validate_aud = false;
         let verified = decode::<Map<String, Value>>(token, &key, &validation);
-        Ok(verified.map_err(|_| InvalidToken("the token's signature is wrong"))?.claims)
+        let claims = verified.map_err(|_| InvalidToken("the token's signature is wrong"))?.claims;
+        let claims = Arc::new(claims);
+        self.remembered.add(token, &claims);
+        Ok(claims)
     }
 
     /// `client_id` counts only if there is no `aud`, as in Cognito's access tokens.

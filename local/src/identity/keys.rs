@@ -10,7 +10,7 @@ use tokio::{sync::Mutex, time::Instant};
 use super::development::DevelopmentProvider;
 
 /// As long as API Gateway does.
-const KEPT: Duration = Duration::from_hours(2);
+pub(super) const KEPT: Duration = Duration::from_hours(2);
 
 /// A key that is not in the set may be new; asking more often than this would let anybody make us ask.
 const ASK_AGAIN: Duration = Duration::from_secs(10);

@@ -23,8 +23,9 @@ pub use self::{
     guard::{HostName, Origin},
     options::Options,
 };
-pub(crate) use self::{handlers::readers, service::engine_of, streams::pumps};
+pub(crate) use self::{handlers::readers, service::connect, streams::pumps};
 use crate::{
+    engine::Connected,
     identity::{Authorizer, Development},
     template::Template,
 };
@@ -33,7 +34,8 @@ use crate::{
 pub struct Server {
     /// Where it listens, on 127.0.0.1 and `::1`: `http://localhost:PORT`.
     pub url: String,
-    /// Where its engine listens, on this machine or in an account.
+    /// Where its engine listens, on this machine or in an account. The embedded one does so only for one who has set
+    /// `Options::http_client`.
     pub engine_url: Url,
     /// A client of its engine, with no function's permissions but all.
     pub client: Client,
@@ -65,7 +67,7 @@ impl Server {
         let router = guard.before(router);
         let serve = |listener| tokio::spawn(serve(listener, router.clone())).abort_handle();
         let listening = listeners.into_iter().map(serve).collect();
-        let Service { engine_url, client, template, .. } = &service;
+        let Service { engine: Connected { url: engine_url, client, .. }, template, .. } = &service;
         let (engine_url, client, template) = (engine_url.clone(), client.clone(), template.clone());
         Ok(Self { url, engine_url, client, template, listening, _service: service })
     }

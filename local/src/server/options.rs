@@ -47,7 +47,7 @@ pub struct Options {
     /// What time it is for tokens. They are as old as they are: this is the system's time even where the functions' is
     /// moved.
     pub token_clock: Clock,
-    /// The way to the engine, for one who wants to listen in or disturb; the usual one if `None`.
+    /// The way to the engine over a network, for one who wants to listen in or disturb; the usual one if `None`.
     pub http_client: Option<SharedHttpClient>,
 }
 

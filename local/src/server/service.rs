@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use aws_sdk_dynamodb::Client;
 use axum::Router;
-use reqwest::Url;
 use tokio::task::AbortHandle;
 
 use super::{
@@ -16,7 +14,7 @@ use super::{
     streams::pumps,
 };
 use crate::{
-    engine::{self, Engine, Sweeps},
+    engine::{self, Connected, Engine, Listens, Sweeps},
     identity::Authorizer,
     sample::Unfinished,
     template::Template,
@@ -24,12 +22,10 @@ use crate::{
 
 /// A running API; it ends when it is dropped.
 pub(super) struct Service {
-    pub(super) engine_url: Url,
-    pub(super) client: Client,
+    pub(super) engine: Connected,
     pub(super) template: Template,
     pub(super) router: Router,
     pumps: Vec<AbortHandle>,
-    _engine: Option<Engine>,
 }
 
 impl Service {
@@ -44,38 +40,36 @@ impl Service {
             options.sample.is_none() || options.dynamodb.is_none(),
             "sample data is for the embedded engine alone"
         );
-        let (engine, engine_url) = engine_of(options, Sweeps::Yes).await?;
-        let on_this_machine = engine::is_loopback(&engine_url);
+        let engine = connect(options, Sweeps::Yes).await?;
+        let (client, url) = (&engine.client, &engine.url);
+        let on_this_machine = engine::is_loopback(url);
         ensure!(
             on_this_machine || options.provider.is_some(),
-            "{engine_url} is not on this machine: real data needs real tokens, so name the provider with --issuer \
+            "{url} is not on this machine: real data needs real tokens, so name the provider with --issuer \
              and --audience"
         );
-        let client = engine::client(&engine_url, options.http_client.clone()).await;
         if on_this_machine {
-            engine::create_all(&client, &template.tables).await?;
+            engine::create_all(client, &template.tables).await?;
         } else {
-            engine::find_used(&client, &template).await?;
+            engine::find_used(client, &template).await?;
         }
-        let endpoints = endpoints(&template, &client, &options.clock)?;
-        let readers = readers(&template, &client, &options.clock)?;
+        let endpoints = endpoints(&template, client, &options.clock)?;
+        let readers = readers(&template, client, &options.clock)?;
         let gateway = Gateway { authorizer, clock: options.clock.clone() };
         let (cors, let_in) = (template.api.cors(), &options.allow_origins);
         let router = gateway::router(gateway, endpoints, cors, let_in, beside)?;
         let mut running = Vec::new();
         // In an account the deployed function reads the stream.
         if on_this_machine {
-            let streams = engine::streams_client(&engine_url, &client);
-            let mut pumps =
-                pumps(&template, &readers, &client, &streams, engine.as_ref(), &options.clock).await?;
-            if let (Some(sample), Some(engine)) = (options.sample, &engine) {
-                let (template, client, readers) = (&template, &client, &readers);
+            let mut pumps = pumps(&template, &readers, &engine, &options.clock).await?;
+            if let (Some(sample), Some(engine)) = (options.sample, &engine.engine) {
+                let (template, readers) = (&template, &readers);
                 let filling = Filling { options, template, client, engine, readers };
                 Box::pin(filling.fill(sample, &mut pumps)).await?;
             }
             running.extend(pumps.into_iter().map(|pump| tokio::spawn(pump.run()).abort_handle()));
         }
-        Ok(Self { engine_url, client, template, router, pumps: running, _engine: engine })
+        Ok(Self { engine, template, router, pumps: running })
     }
 }
 
@@ -85,13 +79,13 @@ impl Drop for Service {
     }
 }
 
-/// Where the engine of these options is; the embedded one is started.
-pub(crate) async fn engine_of(options: &Options, sweeps: Sweeps) -> Result<(Option<Engine>, Url)> {
+/// The engine of these options; the embedded one is started.
+pub(crate) async fn connect(options: &Options, sweeps: Sweeps) -> Result<Connected> {
+    let way = options.http_client.clone();
     if let Some(url) = &options.dynamodb {
-        return Ok((None, url.clone()));
+        return Ok(Connected::at(url.clone(), way).await);
     }
     options.data.as_deref().map_or(Ok(()), Unfinished::refuse)?;
-    let engine = Engine::start(options.data.as_deref(), sweeps).await?;
-    let url = engine.url.clone();
-    Ok((Some(engine), url))
+    let listens = if way.is_some() { Listens::Yes } else { Listens::No };
+    Ok(Connected::embedded(Engine::start(options.data.as_deref(), sweeps, listens).await?, way).await)
 }

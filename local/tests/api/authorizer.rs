@@ -1,16 +1,24 @@
 //! Which tokens are let in: each refusal by its name, and the claims that a function gets to see.
 
-use std::sync::LazyLock;
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicI64, Ordering},
+};
 
 use axum::{Json, Router, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use chrono::TimeDelta;
+use jsonwebtoken::{Algorithm, Header};
 use local::{Options, Provider, Server};
 use reqwest::Method;
-use rsa::{
-    RsaPrivateKey, pkcs8::EncodePrivateKey, pkcs8::LineEnding, rand_core::OsRng, traits::PublicKeyParts,
+use ring::{
+    hmac,
+    rand::SystemRandom,
+    signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair},
 };
+use rsa::{RsaPrivateKey, pkcs8::EncodePrivateKey, rand_core::OsRng, traits::PublicKeyParts};
 use serde_json::{Value, json};
+use shared::clock::Clock;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::support::{Answer, Need, PROVIDER, World, http, is_deployed, lacks, send, token};
@@ -58,12 +66,21 @@ fn encoded(value: &Value) -> String {
 }
 
 fn signed(header: &Header, claims: &Value, key: &RsaPrivateKey) -> String {
-    let pem = key.to_pkcs8_pem(LineEnding::LF).unwrap();
-    encode(header, claims, &EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap()).unwrap()
+    let encoding: &dyn RsaEncoding = match header.alg {
+        Algorithm::RS256 => &RSA_PKCS1_SHA256,
+        Algorithm::RS512 => &RSA_PKCS1_SHA512,
+        Algorithm::PS256 => &RSA_PSS_SHA256,
+        other => panic!("no key signs by {other:?} here"),
+    };
+    let key = RsaKeyPair::from_pkcs8(key.to_pkcs8_der().unwrap().as_bytes()).unwrap();
+    let message = format!("{}.{}", encoded(&json!(header)), encoded(claims));
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(encoding, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 fn now() -> i64 {
-    shared::clock::Clock::system().now().timestamp()
+    Clock::system().now().timestamp()
 }
 
 #[tokio::test]
@@ -137,7 +154,9 @@ async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
     header.kid = head["kid"].as_str().map(str::to_owned);
     let modulus = keys["keys"][0]["n"].as_str().unwrap();
     for secret in [modulus.as_bytes().to_vec(), URL_SAFE_NO_PAD.decode(modulus).unwrap()] {
-        let confused = encode(&header, &claims, &EncodingKey::from_secret(&secret)).unwrap();
+        let message = format!("{}.{}", encoded(&json!(header)), encoded(&claims));
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &secret), message.as_bytes());
+        let confused = format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag));
         refused(&world, &confused, "the token's algorithm is not an RSA one").await;
     }
 }
@@ -250,6 +269,28 @@ async fn times_are_numbers_and_there_is_no_leeway() {
         let token = token_with(&claims).await;
         list_with(&world, Some(&token)).await.ok();
     }
+}
+
+/// What is remembered of a token is its signature.
+#[tokio::test]
+async fn a_token_that_was_let_in_is_refused_once_it_has_expired() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let seconds = Arc::new(AtomicI64::new(0));
+    let hands = Arc::clone(&seconds);
+    let moved = move || Clock::system().now() + TimeDelta::seconds(hands.load(Ordering::Relaxed));
+    let options = Options { token_clock: Clock::from_fn(moved), ..Options::default() };
+    let server = Server::start(options).await.unwrap();
+    let form = [("grant_type", "password"), ("username", "alice"), ("password", "x")];
+    let tokens = send(http().post(format!("{}/oauth2/token", server.url)).form(&form)).await.ok();
+    let list = async || {
+        let list = http().get(format!("{}/user-sessions", server.url));
+        send(list.bearer_auth(tokens["access_token"].as_str().unwrap())).await.status
+    };
+    assert_eq!((list().await, list().await), (200, 200));
+    seconds.store(tokens["expires_in"].as_i64().unwrap(), Ordering::Relaxed);
+    assert_eq!(list().await, 401);
 }
 
 #[tokio::test]

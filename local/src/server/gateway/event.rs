@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
-use axum::http::{HeaderMap, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{host, template::Route};
 
@@ -22,88 +23,135 @@ pub(super) struct Invocation<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-impl Invocation<'_> {
-    pub(super) fn event(&self) -> Value {
-        let Parts { uri, headers, .. } = self.parts;
-        let mut event = json!({
-            "version": "2.0",
-            "routeKey": self.route.key(),
-            "rawPath": uri.path(),
-            "rawQueryString": uri.query().unwrap_or_default(),
-            "headers": joined_headers(headers),
-            "requestContext": self.context(),
-            "isBase64Encoded": false,
-        });
-        let cookies = cookies(headers);
-        if !cookies.is_empty() {
-            event["cookies"] = json!(cookies);
-        }
-        if let Some(query) = uri.query() {
-            event["queryStringParameters"] = json!(joined_query(query));
-        }
-        let path_parameters = path_parameters(&self.route.path, uri.path());
-        if !path_parameters.is_empty() {
-            event["pathParameters"] = json!(path_parameters);
-        }
-        if !self.body.is_empty() {
-            match std::str::from_utf8(self.body) {
-                Ok(body) if is_text(headers) => event["body"] = json!(body),
-                _ => {
-                    event["body"] = json!(STANDARD.encode(self.body));
-                    event["isBase64Encoded"] = json!(true);
-                }
-            }
-        }
-        event
-    }
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    version: &'static str,
+    route_key: &'a str,
+    raw_path: &'a str,
+    raw_query_string: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<&'a str>,
+    headers: BTreeMap<&'a str, Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query_string_parameters: Option<BTreeMap<String, String>>,
+    request_context: Context<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    path_parameters: BTreeMap<&'a str, Cow<'a, str>>,
+    is_base64_encoded: bool,
+}
 
-    fn context(&self) -> Value {
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Context<'a> {
+    account_id: &'static str,
+    api_id: &'static str,
+    domain_name: &'a str,
+    domain_prefix: &'a str,
+    http: Http<'a>,
+    request_id: &'a str,
+    route_key: &'a str,
+    stage: &'static str,
+    time: String,
+    time_epoch: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorizer: Option<Authorizer<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Http<'a> {
+    method: &'a str,
+    path: &'a str,
+    protocol: String,
+    source_ip: IpAddr,
+    user_agent: Cow<'a, str>,
+}
+
+#[derive(Serialize)]
+struct Authorizer<'a> {
+    jwt: Jwt<'a>,
+}
+
+#[derive(Serialize)]
+struct Jwt<'a> {
+    claims: BTreeMap<&'a str, Cow<'a, str>>,
+    /// `null` on a route without any.
+    scopes: Option<&'a [String]>,
+}
+
+impl Invocation<'_> {
+    pub(super) fn event(&self) -> serde_json::Result<String> {
         let Parts { method, uri, headers, version, .. } = self.parts;
-        let host = text(headers, header::HOST.as_str());
-        let mut context = json!({
-            "accountId": "000000000000",
-            "apiId": "local",
-            "domainName": host,
-            "domainPrefix": host::parts(&host).0.split('.').next().unwrap_or_default(),
-            "http": {
-                "method": method.as_str(),
-                "path": uri.path(),
-                "protocol": format!("{version:?}"),
-                "sourceIp": self.source_ip.to_string(),
-                "userAgent": text(headers, header::USER_AGENT.as_str()),
+        let (host, route_key) = (text(headers, header::HOST), self.route.key());
+        let is_base64_encoded = !self.body.is_empty() && !is_text(headers, self.body);
+        let body = if is_base64_encoded {
+            STANDARD.encode(self.body).into()
+        } else {
+            String::from_utf8_lossy(self.body)
+        };
+        let scopes = &self.route.scopes[..];
+        let scopes = (!scopes.is_empty()).then_some(scopes);
+        let jwt = |claims| Jwt { claims: handed_on(claims), scopes };
+        let event = Event {
+            version: "2.0",
+            route_key: &route_key,
+            raw_path: uri.path(),
+            raw_query_string: uri.query().unwrap_or_default(),
+            cookies: cookies(headers),
+            headers: joined_headers(headers),
+            query_string_parameters: uri.query().map(joined_query),
+            request_context: Context {
+                account_id: "000000000000",
+                api_id: "local",
+                domain_name: &host,
+                domain_prefix: host::parts(&host).0.split('.').next().unwrap_or_default(),
+                http: Http {
+                    method: method.as_str(),
+                    path: uri.path(),
+                    protocol: format!("{version:?}"),
+                    source_ip: self.source_ip,
+                    user_agent: text(headers, header::USER_AGENT),
+                },
+                request_id: self.request_id,
+                route_key: &route_key,
+                stage: "$default",
+                time: self.now.format("%d/%b/%Y:%H:%M:%S %z").to_string(),
+                time_epoch: self.now.timestamp_millis(),
+                authorizer: self.claims.map(|claims| Authorizer { jwt: jwt(claims) }),
             },
-            "requestId": self.request_id,
-            "routeKey": self.route.key(),
-            "stage": "$default",
-            "time": self.now.format("%d/%b/%Y:%H:%M:%S %z").to_string(),
-            "timeEpoch": self.now.timestamp_millis(),
-        });
-        if let Some(claims) = self.claims {
-            let scopes = (!self.route.scopes.is_empty()).then_some(&self.route.scopes);
-            context["authorizer"] = json!({ "jwt": { "claims": handed_on(claims), "scopes": scopes } });
-        }
-        context
+            body: (!self.body.is_empty()).then_some(body),
+            path_parameters: path_parameters(&self.route.path, uri.path()),
+            is_base64_encoded,
+        };
+        serde_json::to_string(&event)
     }
 }
 
 /// Claims as the gateway hands them on: strings only. Arrays are `[a b]`, which is not JSON; nulls are left out.
-fn handed_on(claims: &Map<String, Value>) -> BTreeMap<&str, String> {
+fn handed_on(claims: &Map<String, Value>) -> BTreeMap<&str, Cow<'_, str>> {
     let present = claims.iter().filter(|(_, value)| !value.is_null());
     present.map(|(name, value)| (name.as_str(), claim_text(value))).collect()
 }
 
-fn claim_text(value: &Value) -> String {
+fn claim_text(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.into(),
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(claim_text).collect::<Vec<_>>().join(" "))
+            format!("[{}]", items.iter().map(claim_text).collect::<Vec<_>>().join(" ")).into()
         }
-        other => other.to_string(),
+        other => other.to_string().into(),
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Cow<'a, str> {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default()
+fn text(headers: &HeaderMap, name: HeaderName) -> Cow<'_, str> {
+    headers.get(name).map(lossy).unwrap_or_default()
+}
+
+fn lossy(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
 /// What stands in the path where the route has a name in braces, decoded.
@@ -118,13 +166,17 @@ fn path_parameters<'a>(route: &'a str, path: &'a str) -> BTreeMap<&'a str, Cow<'
 }
 
 /// Names in lower case (as `http` has them), several values joined by commas, cookies apart.
-fn joined_headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
+fn joined_headers(headers: &HeaderMap) -> BTreeMap<&str, Cow<'_, str>> {
     let names = headers.keys().filter(|name| *name != header::COOKIE);
     names
         .map(|name| {
-            let values = headers.get_all(name).iter();
-            let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-            (name.as_str(), values.join(","))
+            let mut values = headers.get_all(name).iter();
+            let mut joined = values.next().map(lossy).unwrap_or_default();
+            for value in values {
+                joined.to_mut().push(',');
+                joined.to_mut().push_str(&lossy(value));
+            }
+            (name.as_str(), joined)
         })
         .collect()
 }
@@ -149,8 +201,11 @@ fn joined_query(query: &str) -> BTreeMap<String, String> {
 }
 
 /// Whether the gateway hands a body on as it is, and not in base64.
-fn is_text(headers: &HeaderMap) -> bool {
-    let content_type = text(headers, header::CONTENT_TYPE.as_str());
+fn is_text(headers: &HeaderMap, body: &[u8]) -> bool {
+    if str::from_utf8(body).is_err() {
+        return false;
+    }
+    let content_type = text(headers, header::CONTENT_TYPE);
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     media_type.starts_with("text/")
         || media_type.ends_with("+json")
@@ -161,6 +216,7 @@ fn is_text(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use axum::http::Request;
+    use serde_json::json;
     use shared::http::event::Event;
 
     use super::*;
@@ -174,7 +230,7 @@ mod tests {
         };
         let expected =
             [("admin", "true"), ("exp", "1700000000"), ("groups", "[a b]"), ("none", "[]"), ("sub", "alice")];
-        assert_eq!(handed_on(&claims), expected.map(|(name, value)| (name, value.to_owned())).into());
+        assert_eq!(handed_on(&claims), expected.map(|(name, value)| (name, value.into())).into());
     }
 
     fn event(request: Request<()>, body: &[u8]) -> Value {
@@ -195,7 +251,7 @@ mod tests {
             request_id: "a-request",
             now: DateTime::from_timestamp_millis(1_583_348_638_390).unwrap(),
         };
-        invocation.event()
+        serde_json::from_str(&invocation.event().unwrap()).unwrap()
     }
 
     #[test]

@@ -101,16 +101,22 @@ impl Gateway {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
         let request_id = Uuid::new_v4().to_string();
-        let event = Invocation {
+        let invocation = Invocation {
             route: &endpoint.route,
-            claims: claims.as_ref(),
+            claims: claims.as_deref(),
             parts: &parts,
             body: &body,
             source_ip: peer.ip(),
             request_id: &request_id,
             now: self.clock.now(),
         };
-        let event = event.event().to_string();
+        let event = match invocation.event() {
+            Ok(event) => event,
+            Err(cause) => {
+                tracing::error!(%cause, "no event can be made of a request");
+                return message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+            }
+        };
         let span = tracing::info_span!("request", %request_id);
         let mut response = lambda::run(endpoint, event).instrument(span).await;
         if let Ok(request_id) = HeaderValue::from_str(&request_id) {

@@ -7,21 +7,19 @@ mod shards;
 use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context, Result};
-use aws_sdk_dynamodb::Client;
 use shared::clock::Clock;
 
 pub(crate) use self::pump::Pump;
-use crate::{engine::Engine, functions::StreamHandler, template::Template};
+use crate::{engine::Connected, functions::StreamHandler, template::Template};
 
 /// A pump for each stream that a function reads. `readers` has these functions by their ids.
 pub(crate) async fn pumps(
     template: &Template,
     readers: &HashMap<String, StreamHandler>,
-    client: &Client,
-    streams: &aws_sdk_dynamodbstreams::Client,
-    engine: Option<&Engine>,
+    connected: &Connected,
     clock: &Clock,
 ) -> Result<Vec<Pump>> {
+    let Connected { client, streams, engine, written, .. } = connected;
     let mut pumps = Vec::new();
     for mapping in &template.streams {
         let handler = readers.get(&mapping.function);
@@ -37,7 +35,9 @@ pub(crate) async fn pumps(
             batch_size: mapping.batch_size,
             handler: Arc::clone(handler),
             clock: clock.clone(),
-            applied: engine.map(|engine| engine.applied.clone()),
+            applied: engine.as_ref().map(|engine| engine.applied.clone()),
+            written: written.clone(),
+            shards: None,
             positions: HashMap::new(),
         });
     }

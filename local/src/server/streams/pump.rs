@@ -7,19 +7,28 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodbstreams::{
     Client,
     operation::get_shard_iterator::GetShardIteratorError,
-    types::{ShardIteratorType, StreamRecord},
+    types::{Shard, ShardIteratorType, StreamRecord},
 };
 use shared::clock::Clock;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use super::{event, shards};
 use crate::{engine::Applied, functions::StreamHandler};
 
-/// Between two looks at a stream in which nothing happens.
+/// Between two looks at a stream in which nothing happens, where the engine does not tell.
 const IDLE: Duration = Duration::from_millis(150);
+
+/// What is written within this time is applied together: a batch costs its rows' writes however few records it has.
+const GATHERED: Duration = Duration::from_millis(100);
 
 /// After a failure.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// A list of shards is good for so long, or until one of them ends: new ones are what has become of others.
+const LISTED: Duration = Duration::from_secs(10);
 
 /// The engine is told of so many records at a time: a second writer may get in its way for a moment.
 const TOLD_EVERY: usize = 1_000;
@@ -35,6 +44,10 @@ pub(crate) struct Pump {
     pub(super) clock: Clock,
     /// Where the embedded engine is told what it may trim.
     pub(super) applied: Option<Applied>,
+    /// Changes whenever something is written, where the engine tells.
+    pub(super) written: Option<watch::Receiver<()>>,
+    /// The stream's shards, and when they were listed.
+    pub(super) shards: Option<(Vec<Shard>, Instant)>,
     /// How far each shard has been read.
     pub(super) positions: HashMap<String, Position>,
 }
@@ -58,16 +71,36 @@ impl Pump {
     /// Runs for as long as the server does.
     pub(crate) async fn run(mut self) {
         loop {
-            let pause = match self.pass().await {
-                Ok(0) => IDLE,
-                Ok(_) => Duration::ZERO,
+            match self.pass().await {
+                Ok(0) => self.wait().await,
+                // There is more: at once, after whatever else has to be done in this process.
+                Ok(records) if records >= self.full() => tokio::task::yield_now().await,
+                Ok(_) => sleep(GATHERED).await,
                 Err(cause) => {
                     tracing::warn!(cause = format!("{cause:#}"), "the stream will be looked at again");
-                    AGAIN
+                    sleep(AGAIN).await;
                 }
-            };
-            sleep(pause).await;
+            }
         }
+    }
+
+    /// Until there may be something in the stream again.
+    async fn wait(&mut self) {
+        let fails = self.fails();
+        let told = match &mut self.written {
+            Some(written) if !fails => written.changed().await.is_ok(),
+            _ => false,
+        };
+        sleep(if told { GATHERED } else { IDLE }).await;
+    }
+
+    fn full(&self) -> usize {
+        usize::try_from(self.batch_size).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a shard is to be tried again.
+    fn fails(&self) -> bool {
+        self.positions.values().any(|position| position.resume.is_some())
     }
 
     /// Applies what is in the stream now, and ends. `progress` is told of each pass's records.
@@ -77,8 +110,7 @@ impl Pump {
         while empty_passes < 2 {
             let records = self.pass().await?;
             progress(records as u64);
-            let failed = self.positions.values().any(|position| position.resume.is_some());
-            ensure!(!failed, "the stream of {} cannot be applied to the metrics", self.table);
+            ensure!(!self.fails(), "the stream of {} cannot be applied to the metrics", self.table);
             empty_passes = if records > 0 { 0 } else { empty_passes + 1 };
         }
         Ok(())
@@ -87,19 +119,28 @@ impl Pump {
     /// One batch of each shard; how many records there were. A shard that fails is tried again later and holds up nobody but
     /// its children.
     async fn pass(&mut self) -> Result<usize> {
+        let known = self.shards.take().filter(|(all, listed)| !all.is_empty() && listed.elapsed() < LISTED);
+        let (shards, listed) = match known {
+            Some(known) => known,
+            None => (shards::list(&self.client, &self.stream_arn).await?, Instant::now()),
+        };
         let mut positions = std::mem::take(&mut self.positions);
-        let outcome = self.pass_from(&mut positions).await;
+        positions.retain(|known, _| shards.iter().any(|shard| shard.shard_id() == Some(known)));
+        let ended = |positions: &HashMap<_, Position>| positions.values().filter(|it| it.done).count();
+        let ended_before = ended(&positions);
+        let count = self.pass_over(&shards, &mut positions).await;
+        if ended(&positions) == ended_before {
+            self.shards = Some((shards, listed));
+        }
         self.positions = positions;
-        outcome
+        Ok(count)
     }
 
-    async fn pass_from(&self, positions: &mut HashMap<String, Position>) -> Result<usize> {
-        let shards = shards::list(&self.client, &self.stream_arn).await?;
-        positions.retain(|known, _| shards.iter().any(|shard| shard.shard_id() == Some(known)));
+    async fn pass_over(&self, shards: &[Shard], positions: &mut HashMap<String, Position>) -> usize {
         let mut count = 0;
-        for shard in &shards {
+        for shard in shards {
             let Some(id) = shard.shard_id() else { continue };
-            if shards::is_after(shard, &shards, |parent| {
+            if shards::is_after(shard, shards, |parent| {
                 positions.get(parent).is_some_and(|position| position.done)
             }) {
                 continue;
@@ -117,7 +158,7 @@ impl Pump {
                 }
             }
         }
-        Ok(count)
+        count
     }
 
     /// Applies the next batch of a shard; how many records it had.
@@ -247,6 +288,8 @@ mod tests {
             handler,
             clock: Clock::system(),
             applied: None,
+            written: None,
+            shards: None,
             positions: HashMap::new(),
         };
         let run = tokio::spawn(pump.run());
