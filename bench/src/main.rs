@@ -3,10 +3,13 @@
 use std::io;
 
 use anyhow::Result;
-use bench::scenarios::{Setup, end_others, list, login};
+use bench::{
+    instructions::{self, count},
+    scenarios::{Setup, end_others, list, login},
+};
 use clap::{Parser, Subcommand};
 
-/// Runs a function's binary in limits like Lambda's, with more sessions than anybody should have.
+/// Runs a function's binary in limits like Lambda's, with more sessions than anybody should have; or counts instructions.
 ///
 /// It prints a line for each invocation, and fails if something did not hold. bench/README.md says how to read it.
 #[derive(Parser)]
@@ -30,6 +33,8 @@ enum Scenario {
         #[arg(long, value_name = "COUNT", default_value_t = 100)]
         limit: usize,
     },
+    /// Count the instructions of a heartbeat, a login, a list and a stream record
+    Instructions(instructions::Options),
 }
 
 #[tokio::main]
@@ -39,5 +44,6 @@ async fn main() -> Result<()> {
         Scenario::EndOthers(setup) => end_others(&setup, out).await,
         Scenario::List(setup) => list(&setup, out).await,
         Scenario::Login { setup, limit } => login(&setup, limit, out).await,
+        Scenario::Instructions(options) => count(&options, out),
     }
 }

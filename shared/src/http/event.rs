@@ -90,7 +90,7 @@ impl Unreadable {
 }
 
 /// An answer as the gateway takes it: text as it is, and in base64 what its headers say is none.
-pub(crate) async fn handed_back(response: Response<Body>) -> ApiGatewayV2httpResponse {
+pub async fn handed_back(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let (parts, body) = response.into_response().await.into_parts();
     let mut answer = ApiGatewayV2httpResponse::default();
     answer.status_code = parts.status.as_u16().into();
