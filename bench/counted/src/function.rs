@@ -45,7 +45,9 @@ pub(crate) struct Function {
 
 impl Function {
     pub(crate) fn start() -> Result<Self> {
-        logging::start(logging::Format::Json, ["heartbeat", "list_sessions", "login", "rollup"])?;
+        // This program's own name as well: the span of a request is made here, and is counted too.
+        let crates = [env!("CARGO_CRATE_NAME"), "heartbeat", "list_sessions", "login", "rollup"];
+        logging::start(logging::Format::Json, crates)?;
         let counters = Counters::start().map_err(|cause| anyhow!(cause))?;
         Ok(Self { counters, names: UserNames::Hash })
     }
