@@ -112,7 +112,7 @@ fn conclude(figures: &Figures, baseline: &Figures, out: &mut dyn Write) -> Resul
 /// By how much `now` is more than `before`.
 #[expect(clippy::cast_precision_loss, reason = "for people, and far from that many")]
 fn percent(now: u64, before: u64) -> f64 {
-    (now as f64 / before as f64 - 1.0) * 100.0
+    (now as f64 - before as f64) * 100.0 / before as f64
 }
 
 /// The figures of each subject, by its name.

@@ -168,6 +168,23 @@ mod tests {
     }
 
     #[test]
+    fn what_an_event_does_not_have_is_empty() {
+        let nothing = event(|event| {
+            for part in ["headers", "pathParameters", "queryStringParameters", "body"] {
+                event[part] = Value::Null;
+            }
+        });
+        let mut without = nothing.clone();
+        without.as_object_mut().unwrap().retain(|_, part| !part.is_null());
+        for event in [nothing, without] {
+            let request = read(&event).unwrap();
+            assert!(request.headers().is_empty());
+            assert!(input::path_session_id(&request).is_err());
+            assert!(request.body().is_empty());
+        }
+    }
+
+    #[test]
     fn what_no_url_holds_is_no_reason_to_panic() {
         for (place, text) in [
             ("/headers/host", "a b"),
