@@ -4,12 +4,13 @@ use std::io;
 
 use anyhow::Result;
 use bench::{
+    instructions::{self, count},
     scenarios::{Setup, end_others, list, login},
     server::{Endurance, Rounds, endurance, engine, rounds},
 };
 use clap::{Parser, Subcommand};
 
-/// Runs a function's binary in limits like Lambda's, with more sessions than anybody should have.
+/// Runs a function's binary in limits like Lambda's, with more sessions than anybody should have; or counts instructions.
 ///
 /// It prints a line for each invocation, and fails if something did not hold. bench/README.md says how to read it.
 #[derive(Parser)]
@@ -33,6 +34,8 @@ enum Scenario {
         #[arg(long, value_name = "COUNT", default_value_t = 100)]
         limit: usize,
     },
+    /// Count the instructions of a heartbeat, a login, a list and a stream record
+    Instructions(instructions::Options),
     /// Heartbeats through the local server, beside the engine alone, an empty route and express-session
     Server(Rounds),
     /// Whether the local server stays as fast and as small as it was at first
@@ -49,6 +52,7 @@ async fn main() -> Result<()> {
         Scenario::EndOthers(setup) => end_others(&setup, out).await,
         Scenario::List(setup) => list(&setup, out).await,
         Scenario::Login { setup, limit } => login(&setup, limit, out).await,
+        Scenario::Instructions(options) => count(&options, out),
         Scenario::Server(setup) => rounds(&setup, out).await,
         Scenario::Endurance(setup) => endurance(&setup, out).await,
         Scenario::Engine => engine(out).await,

@@ -57,8 +57,10 @@ impl Counters {
 
     /// Writes what was counted as one line; nothing if there is nothing. A line that cannot be written is a count that
     /// is lost, and no reason to fail a request.
-    pub fn write(self, line: impl io::Write) {
-        if let Err(cause) = self.0.flush(line) {
+    pub fn write(self, mut out: impl io::Write) {
+        // As a whole: it is made in many small parts, each of which standard output would search for the line's end.
+        let mut line = Vec::new();
+        if let Err(cause) = self.0.flush(&mut line).and_then(|()| out.write_all(&line)) {
             tracing::warn!(%cause, "counts were not written");
         }
     }

@@ -8,7 +8,10 @@ use aws_config::{
 };
 use aws_sdk_dynamodb::{
     Client, Config,
-    config::{BehaviorVersion, Builder, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{
+        BehaviorVersion, Builder, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
 };
 
 use super::{attempts::CountRetries, fault::RetryConflicts};
@@ -31,7 +34,8 @@ pub trait FromEnvironment: Sized {
 
 /// The client's configuration apart from where DynamoDB is: how long to wait, and what to try again.
 ///
-/// The SDK's defaults suit batch jobs: they spend seconds on a refused connection, longer than a browser waits.
+/// The SDK's defaults suit batch jobs: they spend seconds on a refused connection, longer than a browser waits. And they
+/// watch for streams that stall, of which there are none: the timeout of an attempt goes for the whole of its answer.
 #[must_use]
 pub fn client_config(http_client: SharedHttpClient) -> Builder {
     let timeouts = TimeoutConfig::builder()
@@ -47,6 +51,7 @@ pub fn client_config(http_client: SharedHttpClient) -> Builder {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .http_client(http_client)
         .timeout_config(timeouts)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries)
         .retry_classifier(RetryConflicts)
         .interceptor(CountRetries)

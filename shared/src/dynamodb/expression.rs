@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+/// No expression has more placeholders, and a map that grows is filled twice.
+const PLACEHOLDERS: usize = 7;
+
 /// An item, or a part of one, as the SDK has it: values by the names of their attributes.
 pub type Attributes = HashMap<String, AttributeValue>;
 
@@ -22,7 +25,7 @@ pub(crate) struct Expression {
 impl Expression {
     /// An expression whose values are yet to be given.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), values: HashMap::new() }
+        Self { text: text.into(), values: HashMap::with_capacity(PLACEHOLDERS) }
     }
 
     /// The same with a value for `placeholder`.
@@ -33,7 +36,7 @@ impl Expression {
 
     /// Both expressions with `operator` between them.
     pub(crate) fn joined(self, operator: &str, other: Self) -> Self {
-        let text = format!("({}) {operator} ({})", self.text, other.text);
+        let text = ["(", &self.text, ") ", operator, " (", &other.text, ")"].concat();
         Self { text, values: merged(self.values, other.values) }
     }
 
@@ -51,11 +54,14 @@ impl Expression {
     pub(crate) fn names(texts: &[&str]) -> Option<HashMap<String, String>> {
         let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
         let names = texts.iter().flat_map(|text| text.split('#').skip(1));
-        let names: HashMap<String, String> = names
+        let mut names: Vec<&str> = names
             .map(|rest| rest.split(|character| !is_name(character)).next().unwrap_or_default())
-            .map(|name| (format!("#{name}"), name.to_owned()))
             .collect();
-        (!names.is_empty()).then_some(names)
+        names.sort_unstable();
+        names.dedup();
+        let placeholders = names.into_iter().map(|name| (["#", name].concat(), name.to_owned()));
+        let placeholders: HashMap<String, String> = placeholders.collect();
+        (!placeholders.is_empty()).then_some(placeholders)
     }
 }
 

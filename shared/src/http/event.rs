@@ -90,7 +90,7 @@ impl Unreadable {
 }
 
 /// An answer as the gateway takes it: text as it is, and in base64 what its headers say is none.
-pub(crate) async fn handed_back(response: Response<Body>) -> ApiGatewayV2httpResponse {
+pub async fn handed_back(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let (parts, body) = response.into_response().await.into_parts();
     let mut answer = ApiGatewayV2httpResponse::default();
     answer.status_code = parts.status.as_u16().into();
@@ -164,6 +164,23 @@ mod tests {
         for event in all {
             let theirs = lambda_http::request::from_str(&event.to_string()).unwrap();
             assert_eq!(all_of(&read(&event).unwrap()), all_of(&theirs), "{event}");
+        }
+    }
+
+    #[test]
+    fn what_an_event_does_not_have_is_empty() {
+        let nothing = event(|event| {
+            for part in ["headers", "pathParameters", "queryStringParameters", "body"] {
+                event[part] = Value::Null;
+            }
+        });
+        let mut without = nothing.clone();
+        without.as_object_mut().unwrap().retain(|_, part| !part.is_null());
+        for event in [nothing, without] {
+            let request = read(&event).unwrap();
+            assert!(request.headers().is_empty());
+            assert!(input::path_session_id(&request).is_err());
+            assert!(request.body().is_empty());
         }
     }
 

@@ -101,7 +101,8 @@ impl Comparison {
             Self::AtOrAfter => ">=",
             Self::After => ">",
         };
-        Expression::new(format!("{STATE} = :active AND {LAST_ACTIVE_TIME} {sign} {placeholder}"))
+        let text = [STATE, " = :active AND ", LAST_ACTIVE_TIME, " ", sign, " ", placeholder];
+        Expression::new(text.concat())
             .value(":active", StateName::Active)
             .value(placeholder, milliseconds(border))
     }

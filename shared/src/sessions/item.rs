@@ -106,13 +106,13 @@ impl From<StateName> for AttributeValue {
 /// The partition that holds all of a user's records.
 #[must_use]
 pub fn partition(user: &UserId) -> AttributeValue {
-    AttributeValue::S(format!("{USER}{}", user.as_str()))
+    AttributeValue::S([USER, user.as_str()].concat())
 }
 
 /// The key of a user's record of an id.
 #[must_use]
 pub fn key(user: &UserId, id: SessionId) -> Attributes {
-    let sort = AttributeValue::S(format!("{SESSION}{id}"));
+    let sort = AttributeValue::S([SESSION, &id.to_string()].concat());
     HashMap::from([(PARTITION_KEY.to_owned(), partition(user)), (SORT_KEY.to_owned(), sort)])
 }
 
