@@ -1,6 +1,6 @@
 //! How many instructions there were, and what they were counted of: what the baseline holds.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{env, fmt::Write, fs, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ impl Figures {
         Ok(Self {
             architecture: env::consts::ARCH.to_owned(),
             toolchain: String::from_utf8_lossy(&toolchain.stdout).trim().to_owned(),
-            lock: Sha256::digest(lock).iter().map(|byte| format!("{byte:02x}")).collect(),
+            lock: hex(&Sha256::digest(lock)),
             instructions: Instructions::new(),
         })
     }
@@ -79,6 +79,13 @@ impl Figures {
         }
         verdict
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
