@@ -94,6 +94,11 @@ impl UserId {
         &self.0
     }
 
+    /// Whether `sub` can be a user's id.
+    pub(crate) fn is_usable(sub: &str) -> bool {
+        (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| byte.is_ascii_graphic())
+    }
+
     /// The first 16 hex digits of SHA-256(`sub`): tells users apart in a log without naming them.
     #[must_use]
     pub fn digest(&self) -> String {
@@ -107,8 +112,7 @@ impl FromStr for UserId {
     type Err = NotAUserId;
 
     fn from_str(sub: &str) -> Result<Self, NotAUserId> {
-        let usable = (1..=255).contains(&sub.len()) && sub.bytes().all(|byte| byte.is_ascii_graphic());
-        if usable { Ok(Self(sub.to_owned())) } else { Err(NotAUserId) }
+        if Self::is_usable(sub) { Ok(Self(sub.to_owned())) } else { Err(NotAUserId) }
     }
 }
 

@@ -6,7 +6,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use aws_lambda_events::event::dynamodb::EventRecord;
 use chrono_tz::Tz;
 use lambda_runtime::Error;
 use serde::{Deserialize, Serialize};
@@ -51,20 +50,17 @@ pub async fn handle(rollup: Arc<Rollup>, event: StreamEvent) -> Result<Reply, Er
 
 /// A record that cannot be decoded will never be, so it alone is left out.
 fn decode(record: &RawValue, zone: Tz) -> Option<Delta> {
-    let skip = |event_id: &str, cause: &dyn std::fmt::Display| {
+    Delta::read(record.get(), zone).unwrap_or_else(|cause| {
         Counter::RecordSkipped.count();
+        let Id { event_id } = serde_json::from_str(record.get()).unwrap_or_default();
         tracing::error!(%cause, event_id, "a stream record is skipped");
-    };
-    let record: EventRecord = match serde_json::from_str(record.get()) {
-        Ok(record) => record,
-        Err(cause) => {
-            // Where it is and what was expected, but no value of it.
-            skip("", &format!("{:?} at column {}", cause.classify(), cause.column()));
-            return None;
-        }
-    };
-    Delta::of(&record, zone).unwrap_or_else(|cause| {
-        skip(&record.event_id, &cause);
         None
     })
+}
+
+/// What a record goes by.
+#[derive(Default, Deserialize)]
+struct Id {
+    #[serde(rename = "eventID")]
+    event_id: String,
 }

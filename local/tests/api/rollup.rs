@@ -482,6 +482,30 @@ async fn a_purge_by_the_time_to_live_changes_nothing() {
     assert_eq!((counts.sessions, counts.duration_ms), (3, 7_000));
 }
 
+/// Records that change no figure, as when a pointer of long ago is kept up to date, alone and beside one of another day.
+#[tokio::test]
+async fn a_day_of_which_nothing_changes_is_not_even_read() {
+    if lacks(&[Need::Wire, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let rollup = world.parts::<Rollup>();
+    let midnight = "2192-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+    let changes = vec![(0, 0, 0), (2, 0, 0), (0, 3, 0), (0, 3, 0), (2, 2, 0)];
+    let case = Case { changes, split: 9, deliveries: Vec::new(), repeats: Vec::new() };
+    let records = stream(&case, midnight).0.remove(0).1;
+    rollup::handle(Arc::clone(&rollup), event("shardId-1", &records[..2])).await.unwrap();
+    world.wire.listen("2192-05");
+    rollup::handle(Arc::clone(&rollup), event("shardId-1", &records[2..3])).await.unwrap();
+    assert!(world.wire.calls("2192-05").is_empty());
+    rollup::handle(Arc::clone(&rollup), event("shardId-1", &records[3..])).await.unwrap();
+    let operations: Vec<_> = world.wire.calls("2192-05").into_iter().map(|call| call.operation).collect();
+    assert_eq!(operations, ["GetItem", "PutItem"], "of the other day");
+    let range = Range { first: day_of(midnight), last: day_of(midnight) + TimeDelta::days(3) };
+    let counts = world.parts::<Reports>().store.read(range).await.unwrap().sum(range).counts;
+    assert_eq!((counts.sessions, counts.engaged), (2, 1));
+}
+
 /// A Query is no snapshot: a page of it is read before two sessions start and the next after they have changed in
 /// another lane, so that there are fewer sessions than engaged ones.
 #[tokio::test]

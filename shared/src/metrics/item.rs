@@ -1,6 +1,6 @@
 //! Row ⇄ item: the only place that knows the attributes of the metrics table.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{
@@ -8,7 +8,10 @@ use chrono::{
     serde::{ts_milliseconds, ts_milliseconds_option},
 };
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::value::{Error as ValueError, MapDeserializer},
+};
 use serde_bytes::ByteBuf;
 
 use super::{
@@ -16,7 +19,8 @@ use super::{
     counts::Counts,
     error::MetricsError,
     histogram::Histogram,
-    row::{self, Mark, Row},
+    marks::{self, Mark, Marks},
+    row::{self, Row},
     sequence::SequenceNumber,
     sketch::Sketch,
     totals::Totals,
@@ -36,8 +40,8 @@ pub(super) fn projection() -> String {
     names.map(|name| format!("#{name}")).collect::<Vec<_>>().join(", ")
 }
 
-/// A row as it is stored. Times are epoch milliseconds.
-#[derive(Serialize, Deserialize)]
+/// A row as it is written. Times are epoch milliseconds.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RowItem {
     pk: String,
@@ -47,17 +51,17 @@ struct RowItem {
     zone: String,
     #[serde(flatten)]
     counts: Counts,
-    #[serde(default)]
     durations: ByteBuf,
     users: ByteBuf,
-    #[serde(default, with = "ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
     as_of: Option<DateTime<Utc>>,
-    #[serde(default)]
-    marks: BTreeMap<String, MarkItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marks: Option<ByteBuf>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct MarkItem {
+/// A mark as rows of before have it, in a map by the names of their shards.
+#[derive(Deserialize)]
+struct NamedMark {
     sequence: String,
     #[serde(with = "ts_milliseconds")]
     moved: DateTime<Utc>,
@@ -91,9 +95,8 @@ pub(super) fn unchanged_since(version: u64) -> Expression {
 /// The item of a row of `day`.
 pub(super) fn encode(day: NaiveDate, lane: u8, row: &Row, zone: Tz) -> Result<Attributes, MetricsError> {
     let (pk, sk) = row::key(day, lane);
-    let mark = |(shard, mark): (&String, &Mark)| {
-        (shard.clone(), MarkItem { sequence: mark.sequence.as_str().to_owned(), moved: mark.moved })
-    };
+    let malformed = |cause: String| MetricsError::Malformed { row: sk.clone(), cause };
+    let marks = marks::to_bytes(&row.marks).ok_or_else(|| malformed("a mark of no shard".to_owned()))?;
     let item = RowItem {
         pk,
         sk: sk.clone(),
@@ -104,56 +107,101 @@ pub(super) fn encode(day: NaiveDate, lane: u8, row: &Row, zone: Tz) -> Result<At
         durations: ByteBuf::from(row.totals.durations.to_bytes()),
         users: ByteBuf::from(row.totals.users.to_bytes()),
         as_of: row.as_of,
-        marks: row.marks.iter().map(mark).collect(),
+        marks: (!marks.is_empty()).then(|| ByteBuf::from(marks)),
     };
-    serde_dynamo::to_item(item).map_err(|error| MetricsError::Malformed { row: sk, cause: error.to_string() })
+    serde_dynamo::to_item(item).map_err(|error| malformed(error.to_string()))
 }
 
 /// The day and the row that an item holds; one of another layout or zone is refused, naming both.
-pub(super) fn decode(item: Attributes, zone: Tz) -> Result<(NaiveDate, Row), MetricsError> {
+pub(super) fn decode(item: &Attributes, zone: Tz) -> Result<(NaiveDate, Row), MetricsError> {
     // First of all: nothing else of a row of another layout need be as it is here.
-    check_made_alike(&item, zone)?;
-    let name = text(&item, "sk");
-    decode_alike(item).map_err(|cause| MetricsError::Malformed { row: name, cause })
+    check_made_alike(item, zone)?;
+    decode_alike(item).map_err(|cause| MetricsError::Malformed { row: text(item, "sk").to_owned(), cause })
 }
 
 fn check_made_alike(item: &Attributes, zone: Tz) -> Result<(), MetricsError> {
-    let made_with = (text(item, "layout"), text(item, "zone"));
-    if made_with == (LAYOUT.to_string(), zone.name().to_owned()) {
+    let (layout, zone_name) = (text(item, "layout"), text(item, "zone"));
+    if layout.parse() == Ok(LAYOUT) && zone_name == zone.name() {
         return Ok(());
     }
     Err(MetricsError::Foreign {
-        row: text(item, "sk"),
-        found: format!("layout {} in {}", made_with.0, made_with.1),
+        row: text(item, "sk").to_owned(),
+        found: format!("layout {layout} in {zone_name}"),
         expected: format!("layout {LAYOUT} in {}", zone.name()),
     })
 }
 
-fn decode_alike(item: Attributes) -> Result<(NaiveDate, Row), String> {
-    let item: RowItem = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
-    let day = item.sk.split('#').nth(1).and_then(|day| day.parse().ok()).ok_or("no day in its key")?;
+/// By hand, since a year has 1,460 rows.
+fn decode_alike(item: &Attributes) -> Result<(NaiveDate, Row), String> {
+    let missing = |name: &str| format!("there is no {name}");
+    let day = text(item, "sk").split('#').nth(1).and_then(|day| day.parse().ok());
+    let users = bytes(item, "users")?.ok_or_else(|| missing("users"))?;
     let totals = Totals {
-        counts: item.counts,
-        durations: Histogram::from_bytes(&item.durations).map_err(|error| error.to_string())?,
-        users: Sketch::from_bytes(&item.users).map_err(|error| error.to_string())?,
+        counts: counts(item).map_err(as_text)?,
+        durations: Histogram::from_bytes(bytes(item, "durations")?.unwrap_or_default()).map_err(as_text)?,
+        users: Sketch::from_bytes(users).map_err(as_text)?,
     };
-    let mut marks = BTreeMap::new();
-    for (shard, mark) in item.marks {
-        let sequence = SequenceNumber::parse(&mark.sequence).ok_or("a mark is no sequence number")?;
-        marks.insert(shard, Mark { sequence, moved: mark.moved });
-    }
-    Ok((day, Row { version: item.version, totals, marks, as_of: item.as_of }))
+    let as_of = match number(item, "asOf")? {
+        Some(time) => Some(DateTime::from_timestamp_millis(time).ok_or("asOf is no time")?),
+        None => None,
+    };
+    let version = number(item, "version")?.ok_or_else(|| missing("version"))?;
+    Ok((day.ok_or("no day in its key")?, Row { version, totals, marks: marks_of(item)?, as_of }))
 }
 
-fn text(item: &Attributes, name: &str) -> String {
-    match item.get(name) {
-        Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
-        _ => "none".to_owned(),
+/// A count is told by its type alone, so that a new one needs no line here.
+fn counts(item: &Attributes) -> Result<Counts, ValueError> {
+    let numbers = item
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_n().ok()?.parse::<i64>().ok()?)));
+    Counts::deserialize(MapDeserializer::new(numbers))
+}
+
+fn marks_of(item: &Attributes) -> Result<Marks, String> {
+    match item.get("marks") {
+        None => Ok(Marks::new()),
+        Some(AttributeValue::B(bytes)) => {
+            marks::from_bytes(bytes.as_ref()).ok_or_else(|| "not marks".to_owned())
+        }
+        Some(named) => {
+            let named: BTreeMap<String, NamedMark> =
+                serde_dynamo::from_attribute_value(named.clone()).map_err(as_text)?;
+            let mark = |(shard, NamedMark { sequence, moved })| {
+                let sequence = SequenceNumber::parse(&sequence).ok_or("a mark is no sequence number")?;
+                Ok((shard, Mark { sequence, moved }))
+            };
+            named.into_iter().map(mark).collect()
+        }
     }
+}
+
+fn text<'a>(item: &'a Attributes, name: &str) -> &'a str {
+    match item.get(name) {
+        Some(AttributeValue::S(text) | AttributeValue::N(text)) => text,
+        _ => "none",
+    }
+}
+
+fn bytes<'a>(item: &'a Attributes, name: &str) -> Result<Option<&'a [u8]>, String> {
+    let bytes = item.get(name).map(|value| value.as_b().map(AsRef::as_ref));
+    bytes.transpose().map_err(|_| format!("{name} is of another type"))
+}
+
+fn number<T: FromStr>(item: &Attributes, name: &str) -> Result<Option<T>, String> {
+    let number =
+        item.get(name).map(|value| value.as_n().ok().and_then(|digits| digits.parse().ok()).ok_or(()));
+    number.transpose().map_err(|()| format!("{name} is no number"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn as_text(error: impl ToString) -> String {
+    error.to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::primitives::Blob;
+
     use super::*;
 
     fn row() -> Attributes {
@@ -164,7 +212,7 @@ mod tests {
     fn a_row_without_a_later_count_has_none_of_it() {
         let mut item = row();
         item.remove("renewed").unwrap();
-        assert_eq!(decode(item, Tz::UTC).unwrap().1.totals.counts, Counts::default());
+        assert_eq!(decode(&item, Tz::UTC).unwrap().1.totals.counts, Counts::default());
     }
 
     #[test]
@@ -172,7 +220,7 @@ mod tests {
         for name in ["sessions", "engaged", "durationMs", "users", "version"] {
             let mut item = row();
             item.remove(name).unwrap();
-            let refusal = decode(item, Tz::UTC).unwrap_err().to_string();
+            let refusal = decode(&item, Tz::UTC).unwrap_err().to_string();
             assert!(refusal.contains("is malformed: ") && refusal.contains(name), "{refusal}");
         }
     }
@@ -185,6 +233,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn marks_of_a_row_of_before_are_read() {
+        let marks = Marks::from([("shardId-1", "123"), ("shardId-2", "0")].map(|(shard, digits)| {
+            let moved = DateTime::from_timestamp_millis(1_700_000_000_123).unwrap();
+            (shard.to_owned(), Mark { sequence: SequenceNumber::parse(digits).unwrap(), moved })
+        }));
+        let mut item =
+            encode(NaiveDate::default(), 0, &Row { marks: marks.clone(), ..Row::default() }, Tz::UTC)
+                .unwrap();
+        assert_eq!(decode(&item, Tz::UTC).unwrap().1.marks, marks);
+        let named = |mark: &Mark| {
+            let sequence = AttributeValue::S(mark.sequence.as_str().to_owned());
+            let moved = AttributeValue::N(mark.moved.timestamp_millis().to_string());
+            AttributeValue::M([("sequence".to_owned(), sequence), ("moved".to_owned(), moved)].into())
+        };
+        let named = marks.iter().map(|(shard, mark)| (shard.clone(), named(mark))).collect();
+        item.insert("marks".to_owned(), AttributeValue::M(named));
+        assert_eq!(decode(&item, Tz::UTC).unwrap().1.marks, marks);
+        for odd in [AttributeValue::B(Blob::new([1])), AttributeValue::Bool(true)] {
+            item.insert("marks".to_owned(), odd);
+            decode(&item, Tz::UTC).unwrap_err();
+        }
+    }
+
     /// What DynamoDB counts of a value.
     fn weight(value: &AttributeValue) -> usize {
         match value {
@@ -192,9 +264,6 @@ mod tests {
             // About half a byte for each digit, and one.
             AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
             AttributeValue::B(bytes) => bytes.as_ref().len(),
-            AttributeValue::M(members) => {
-                3 + members.iter().map(|(name, value)| 1 + name.len() + weight(value)).sum::<usize>()
-            }
             other => panic!("no row has {other:?}"),
         }
     }
@@ -222,7 +291,7 @@ mod tests {
             weights.max().unwrap()
         };
         let of_each = (heaviest(1_000) - heaviest(0)) / 1_000;
-        assert!((335..350).contains(&of_each), "a partition weighs {of_each} bytes");
-        assert!(heaviest(1_150) < MOST && heaviest(1_250) > MOST);
+        assert!((125..140).contains(&of_each), "a partition weighs {of_each} bytes");
+        assert!(heaviest(2_950) < MOST && heaviest(3_150) > MOST);
     }
 }

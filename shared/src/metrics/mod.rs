@@ -12,6 +12,8 @@ pub mod delta;
 mod error;
 pub mod histogram;
 mod item;
+pub mod marks;
+mod registers;
 pub mod reports;
 mod rollup;
 pub mod row;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{MetricsError, MetricsStore, delta::Delta, row::lane_of, settings::Settings};
 use crate::{
@@ -12,6 +13,9 @@ use crate::{
     dynamodb::{Fault, Retries, client::FromEnvironment},
     settings::{Environment, SettingsError},
 };
+
+/// The days of a batch, of which most are one or two, have a row each: none waits for another.
+const DAYS_AT_ONCE: usize = 4;
 
 /// What the rollup works with.
 #[derive(Debug)]
@@ -42,12 +46,15 @@ impl Rollup {
         for delta in deltas {
             by_day.entry(delta.day).or_default().push(delta);
         }
-        for (day, deltas) in by_day {
-            self.apply_to_day(day, shard, &deltas, self.clock.now()).await.inspect_err(|cause| {
+        let now = self.clock.now();
+        // What would change no row need not read it either: pointers that are kept up to date, of long ago.
+        let days = by_day.into_iter().filter(|(_, deltas)| !deltas.iter().all(|delta| delta.is_neutral()));
+        let apply = async |(day, deltas): (NaiveDate, Vec<&Delta>)| {
+            self.apply_to_day(day, shard, &deltas, now).await.inspect_err(|cause| {
                 tracing::error!(%cause, %day, shard, "a batch is to be delivered again");
-            })?;
-        }
-        Ok(())
+            })
+        };
+        stream::iter(days).map(Ok).try_for_each_concurrent(DAYS_AT_ONCE, apply).await
     }
 
     async fn apply_to_day(

@@ -1,11 +1,13 @@
 //! A row of the metrics table: the totals of one day in one lane, and how far each stream shard has been applied.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-use super::{delta::Delta, sequence::SequenceNumber, totals::Totals};
+use super::{
+    delta::Delta,
+    marks::{Mark, Marks},
+    totals::Totals,
+};
 
 /// Rows of a day. A shard writes to one of them, so that writers seldom meet, and a reader reads them all.
 pub const LANES: u8 = 4;
@@ -27,18 +29,9 @@ pub struct Row {
     /// What the sessions whose records were applied add up to.
     pub totals: Totals,
     /// The last record applied, for each shard.
-    pub marks: BTreeMap<String, Mark>,
+    pub marks: Marks,
     /// When the newest record that was applied was made.
     pub as_of: Option<DateTime<Utc>>,
-}
-
-/// How far a shard has been applied to a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The last record.
-    pub sequence: SequenceNumber,
-    /// When the mark last moved, by the clock of the host that moved it.
-    pub moved: DateTime<Utc>,
 }
 
 impl Row {
@@ -52,23 +45,21 @@ impl Row {
         let mut new: Vec<&Delta> =
             deltas.iter().copied().filter(|delta| mark.is_none_or(|mark| delta.sequence > *mark)).collect();
         // A batch may hold a record twice.
-        new.sort_unstable_by(|one, other| one.sequence.cmp(&other.sequence));
+        new.sort_unstable_by_key(|delta| delta.sequence);
         new.dedup_by(|one, other| one.sequence == other.sequence);
         // Not the sum but each: records that cancel each other out must not be told apart by a redelivery.
         if new.iter().all(|delta| delta.is_neutral()) {
             return None;
         }
-        let sequence = new.last()?.sequence.clone();
-        let mut sum = Totals::default();
-        for delta in &new {
-            sum.add(&delta.user, &delta.after);
-            if let Some(before) = &delta.before {
-                sum.subtract(before);
-            }
-        }
+        let sequence = new.last()?.sequence;
         let mut next = self.clone();
         next.version += 1;
-        next.totals.merge(&sum);
+        for delta in &new {
+            next.totals.add_hashed(delta.user, &delta.after);
+            if let Some(before) = &delta.before {
+                next.totals.subtract(before);
+            }
+        }
         next.marks.retain(|_, mark| now - mark.moved < MARK_KEPT);
         next.marks.insert(shard.to_owned(), Mark { sequence, moved: now });
         next.as_of = self.as_of.max(new.iter().map(|delta| delta.created).max());
@@ -87,7 +78,9 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::metrics::{contribution::Contribution, counts::Counts};
+    use crate::metrics::{
+        contribution::Contribution, counts::Counts, sequence::SequenceNumber, sketch::HashedUser,
+    };
 
     fn time(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).unwrap()
@@ -105,7 +98,7 @@ mod tests {
             sequence: SequenceNumber::parse(&sequence.to_string()).unwrap(),
             created: time(i64::from(sequence)),
             day: NaiveDate::default(),
-            user: "alice".parse().unwrap(),
+            user: HashedUser::of("alice"),
             before: old.map(contribution),
             after: contribution(new),
         }

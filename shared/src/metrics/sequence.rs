@@ -1,35 +1,36 @@
 //! Sequence numbers of stream records: decimal strings of 21 to 40 digits, which no integer type holds.
 
-use std::cmp::Ordering;
+/// The most digits that DynamoDB gives one.
+const MOST_DIGITS: usize = 40;
 
-/// A sequence number, ordered as the number that it is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SequenceNumber(String);
+/// A sequence number, ordered as the number that it is: by its length, and then digit by digit. Each record has one, so
+/// it needs no memory of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SequenceNumber {
+    length: usize,
+    digits: [u8; MOST_DIGITS],
+}
 
 impl SequenceNumber {
-    /// The number that `digits` are; `None` if they are none.
+    /// The number that `digits` are; `None` if they are none, or more than a sequence number has.
     #[must_use]
     pub fn parse(digits: &str) -> Option<Self> {
-        let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-        is_number.then(|| Self(digits.trim_start_matches('0').to_owned()))
+        if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        let significant = digits.trim_start_matches('0').as_bytes();
+        let mut number = Self { length: significant.len(), digits: [0; MOST_DIGITS] };
+        number.digits.get_mut(..number.length)?.copy_from_slice(significant);
+        Some(number)
     }
 
     /// Its digits, without leading zeros.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        if self.0.is_empty() { "0" } else { &self.0 }
-    }
-}
-
-impl Ord for SequenceNumber {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.0.len(), &self.0).cmp(&(other.0.len(), &other.0))
-    }
-}
-
-impl PartialOrd for SequenceNumber {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+        match str::from_utf8(&self.digits[..self.length]) {
+            Ok(digits) if !digits.is_empty() => digits,
+            _ => "0",
+        }
     }
 }
 
@@ -41,11 +42,13 @@ mod tests {
 
     #[test]
     fn only_digits_are_a_number() {
-        for text in ["", "-1", "1.5", "0x1", " 1", "١"] {
+        for text in ["", "-1", "1.5", "0x1", " 1", "١", &"1".repeat(41)] {
             assert_eq!(SequenceNumber::parse(text), None, "{text}");
         }
         assert_eq!(SequenceNumber::parse("000"), SequenceNumber::parse("0"));
         assert_eq!(SequenceNumber::parse("000").unwrap().as_str(), "0");
+        let longest = "9".repeat(40);
+        assert_eq!(SequenceNumber::parse(&format!("0{longest}")).unwrap().as_str(), longest);
     }
 
     proptest! {

@@ -68,7 +68,7 @@ impl MetricsStore {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(item::key(day, lane)));
         let get = get.consistent_read(true).send();
         let output = within(self.deadline, get).await.map_err(Fault::from_sdk)?;
-        output.item.map_or_else(|| Ok(Row::default()), |item| Ok(item::decode(item, self.zone)?.1))
+        output.item.map_or_else(|| Ok(Row::default()), |item| Ok(item::decode(&item, self.zone)?.1))
     }
 
     /// All rows of a day, read consistently, in the order of their lanes.
@@ -164,6 +164,6 @@ impl MetricsStore {
             .send();
         let items = pages.collect::<Result<Vec<Attributes>, _>>();
         let items = within(self.deadline, items).await.map_err(Fault::from_sdk)?;
-        items.into_iter().map(|item| item::decode(item, self.zone)).collect()
+        items.iter().map(|item| item::decode(item, self.zone)).collect()
     }
 }

@@ -6,7 +6,7 @@ use super::{
     contribution::Contribution,
     counts::Counts,
     histogram::{EDGES, Histogram},
-    sketch::{RELATIVE_ERROR, Sketch},
+    sketch::{HashedUser, RELATIVE_ERROR, Sketch},
 };
 use crate::id::UserId;
 
@@ -24,9 +24,13 @@ pub struct Totals {
 impl Totals {
     /// Adds a session of that user.
     pub fn add(&mut self, user: &UserId, contribution: &Contribution) {
+        self.add_hashed(user.into(), contribution);
+    }
+
+    pub(super) fn add_hashed(&mut self, user: HashedUser, contribution: &Contribution) {
         self.counts += contribution.counts;
         self.durations.add(contribution.duration, 1);
-        self.users.add(user);
+        self.users.add_hashed(user);
     }
 
     /// Takes a session away again, but for its user.

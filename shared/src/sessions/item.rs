@@ -1,6 +1,7 @@
-//! Record ⇄ item: the only place that knows the names of attributes, keys and states, and so longer than most.
+//! Record ⇄ item: the only place that knows the names of attributes, keys and states, and so longer than most. (`image.rs`
+//! reads the same item in a stream's JSON.)
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{
@@ -53,41 +54,43 @@ const LAST_TIME: i64 = 253_402_300_799_999;
 
 /// The item of the sessions table. Times are epoch milliseconds but for `purgeAt`, which DynamoDB's TTL wants in
 /// seconds. With a 255-byte `sub` and a 400-byte user agent an item has under 1,024 bytes, so a write is one unit.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SessionItem {
-    pk: String,
-    sk: String,
-    state: StateName,
+pub(super) struct SessionItem<'a> {
+    pub(super) pk: Cow<'a, str>,
+    pub(super) sk: Cow<'a, str>,
+    pub(super) state: StateName,
     #[serde(default, with = "ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
-    start_time: Option<DateTime<Utc>>,
+    pub(super) start_time: Option<DateTime<Utc>>,
     #[serde(default, with = "ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
-    last_active_time: Option<DateTime<Utc>>,
+    pub(super) last_active_time: Option<DateTime<Utc>>,
     #[serde(default, with = "ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
-    end_time: Option<DateTime<Utc>>,
+    pub(super) end_time: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    end_reason: Option<String>,
+    end_reason: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    content_engaged: Option<bool>,
+    pub(super) content_engaged: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    renewed_from: Option<SessionId>,
+    pub(super) renewed_from: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    renewed_to: Option<SessionId>,
+    pub(super) renewed_to: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ip_address: Option<String>,
+    ip_address: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<String>,
+    user_agent: Option<Cow<'a, str>>,
     /// The UTC day of `lastActiveTime`, while the state is `active`: the sort key of the index.
     #[serde(skip_serializing_if = "Option::is_none")]
     active_day: Option<i64>,
     #[serde(with = "ts_seconds")]
-    purge_at: DateTime<Utc>,
+    pub(super) purge_at: DateTime<Utc>,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum StateName {
     Active,
+    /// Also a tombstone's.
+    #[default]
     Expired,
     Ended,
 }
@@ -155,20 +158,10 @@ pub(super) fn day(time: DateTime<Utc>) -> AttributeValue {
 /// The item of a user's record of an id.
 pub fn encode(user: &UserId, id: SessionId, record: &Record) -> Result<Attributes, Malformed> {
     let mut item = SessionItem {
-        pk: format!("{USER}{}", user.as_str()),
-        sk: format!("{SESSION}{id}"),
-        state: StateName::Expired,
-        start_time: None,
-        last_active_time: None,
-        end_time: None,
-        end_reason: None,
-        content_engaged: None,
-        renewed_from: None,
-        renewed_to: None,
-        ip_address: None,
-        user_agent: None,
-        active_day: None,
+        pk: format!("{USER}{}", user.as_str()).into(),
+        sk: format!("{SESSION}{id}").into(),
         purge_at: record.purge_at,
+        ..SessionItem::default()
     };
     match &record.body {
         Body::Tombstone { renewed_to } => item.renewed_to = Some(*renewed_to),
@@ -177,14 +170,14 @@ pub fn encode(user: &UserId, id: SessionId, record: &Record) -> Result<Attribute
             item.last_active_time = Some(session.last_active_time);
             item.content_engaged = Some(session.content_engaged);
             item.renewed_from = session.renewed_from;
-            item.ip_address.clone_from(&session.client.ip_address);
-            item.user_agent.clone_from(&session.client.user_agent);
+            item.ip_address = session.client.ip_address.as_deref().map(Cow::Borrowed);
+            item.user_agent = session.client.user_agent.as_deref().map(Cow::Borrowed);
             match session.state {
                 State::Active => item.state = StateName::Active,
                 State::Ended { end_time, reason } => {
                     item.state = StateName::Ended;
                     item.end_time = Some(end_time);
-                    item.end_reason = reason.map(|reason| reason.name().to_owned());
+                    item.end_reason = reason.map(|reason| reason.name().into());
                 }
                 State::Expired { end_time, renewed_to } => {
                     item.end_time = Some(end_time);
@@ -199,38 +192,48 @@ pub fn encode(user: &UserId, id: SessionId, record: &Record) -> Result<Attribute
 
 /// The record that an item of the sessions table holds.
 pub fn decode(attributes: impl Into<serde_dynamo::Item>) -> Result<Record, Malformed> {
-    let item: SessionItem =
+    let item: SessionItem<'_> =
         serde_dynamo::from_item(attributes).map_err(|cause| Malformed::in_serde(&cause))?;
-    let purge_at = item.purge_at;
-    let mut times = [item.start_time, item.last_active_time, item.end_time].into_iter().flatten();
-    if !times.all(|time| (0..=LAST_TIME).contains(&time.timestamp_millis())) {
-        return Err(Malformed::because("a time is not within the years 1970 to 9999"));
+    item.into_record()
+}
+
+impl SessionItem<'_> {
+    /// The record that these attributes make, if they are those of one.
+    pub(super) fn into_record(self) -> Result<Record, Malformed> {
+        let purge_at = self.purge_at;
+        let mut times = [self.start_time, self.last_active_time, self.end_time].into_iter().flatten();
+        if !times.all(|time| (0..=LAST_TIME).contains(&time.timestamp_millis())) {
+            return Err(Malformed::because("a time is not within the years 1970 to 9999"));
+        }
+        let (Some(start_time), Some(last_active_time)) = (self.start_time, self.last_active_time) else {
+            let renewed_to = required(self.renewed_to, "renewedTo of a tombstone")?;
+            return Ok(Record { body: Body::Tombstone { renewed_to }, purge_at });
+        };
+        let state = match self.state {
+            StateName::Active => State::Active,
+            StateName::Ended => State::Ended {
+                end_time: required(self.end_time, "endTime")?,
+                reason: self.end_reason.as_deref().and_then(EndReason::of),
+            },
+            StateName::Expired => State::Expired {
+                end_time: required(self.end_time, "endTime")?,
+                renewed_to: required(self.renewed_to, "renewedTo")?,
+            },
+        };
+        let session = Session {
+            id: required(id_in(&self.sk), "session id in sk")?,
+            start_time,
+            last_active_time,
+            state,
+            content_engaged: self.content_engaged.unwrap_or_default(),
+            renewed_from: self.renewed_from,
+            client: ClientInfo {
+                ip_address: self.ip_address.map(Cow::into_owned),
+                user_agent: self.user_agent.map(Cow::into_owned),
+            },
+        };
+        Ok(Record { body: Body::Session(session), purge_at })
     }
-    let (Some(start_time), Some(last_active_time)) = (item.start_time, item.last_active_time) else {
-        let renewed_to = required(item.renewed_to, "renewedTo of a tombstone")?;
-        return Ok(Record { body: Body::Tombstone { renewed_to }, purge_at });
-    };
-    let state = match item.state {
-        StateName::Active => State::Active,
-        StateName::Ended => State::Ended {
-            end_time: required(item.end_time, "endTime")?,
-            reason: item.end_reason.as_deref().and_then(EndReason::of),
-        },
-        StateName::Expired => State::Expired {
-            end_time: required(item.end_time, "endTime")?,
-            renewed_to: required(item.renewed_to, "renewedTo")?,
-        },
-    };
-    let session = Session {
-        id: required(id_in(&item.sk), "session id in sk")?,
-        start_time,
-        last_active_time,
-        state,
-        content_engaged: item.content_engaged.unwrap_or_default(),
-        renewed_from: item.renewed_from,
-        client: ClientInfo { ip_address: item.ip_address, user_agent: item.user_agent },
-    };
-    Ok(Record { body: Body::Session(session), purge_at })
 }
 
 /// Whether the user of a session engaged, of an item or that part of it.
@@ -241,10 +244,15 @@ pub(super) fn is_engaged(item: &Attributes) -> bool {
 /// The user and the record of an image in the table's stream.
 pub fn decode_image(image: serde_dynamo::Item) -> Result<(UserId, Record), Malformed> {
     let user = match image.get(PARTITION_KEY) {
-        Some(serde_dynamo::AttributeValue::S(pk)) => pk.strip_prefix(USER).and_then(|sub| sub.parse().ok()),
+        Some(serde_dynamo::AttributeValue::S(pk)) => sub_in(pk).and_then(|sub| sub.parse().ok()),
         _ => None,
     };
     Ok((required(user, "user in pk")?, decode(image)?))
+}
+
+/// The user, as the partition key of an item names them.
+pub(super) fn sub_in(partition_key: &str) -> Option<&str> {
+    partition_key.strip_prefix(USER).filter(|sub| UserId::is_usable(sub))
 }
 
 /// An item for people and other programs, whatever else it has: the key as `user` and `sessionId`, and times as the
