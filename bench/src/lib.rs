@@ -1,14 +1,14 @@
-//! The functions' own binaries in limits like Lambda's, on one machine: a Runtime API, the memory and the time that the
-//! template gives, and an embedded DynamoDB that holds more sessions than anybody should have. And how many instructions
-//! they take, which needs none of that. Never deployed.
+//! What the service takes, never deployed: the functions' own binaries in limits like Lambda's, with an embedded DynamoDB
+//! (`functions`, and `scenarios` with more sessions than anybody should have); the local server under load (`server`); and
+//! how many instructions functions take (`instructions`).
 //!
-//! And the local server under load, in `server`; and the instructions that functions take.
-//!
-//! Imports run downward: `scenarios` knows `lambda`, `report` and `sessions`; the rest know none.
+//! Imports run downward: those four know `lambda`, `report`, `sessions` and `tls`, and those know none.
 
+pub mod functions;
 pub mod instructions;
 pub mod lambda;
 mod report;
 pub mod scenarios;
 pub mod server;
 mod sessions;
+mod tls;

@@ -1,18 +1,19 @@
-//! `cargo run --release -p bench`: the functions' binaries in limits like Lambda's, and the local server under load.
+//! `cargo run --profile server -p bench`: the functions' binaries in limits like Lambda's, and the local server under load.
 
 use std::io;
 
 use anyhow::Result;
 use bench::{
+    functions::{FunctionsSetup, StartSetup, functions, start},
     instructions::{self, count},
     scenarios::{Setup, end_others, list, login},
     server::{Endurance, Rounds, endurance, engine, rounds},
 };
 use clap::{Parser, Subcommand};
 
-/// Runs a function's binary in limits like Lambda's, with more sessions than anybody should have; or counts instructions.
+/// Runs functions' binaries in limits like Lambda's, puts the local server under load, or counts instructions.
 ///
-/// It prints a line for each invocation, and fails if something did not hold. bench/README.md says how to read it.
+/// It prints what it sees, and fails if something did not hold. bench/README.md says how to read it.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -22,6 +23,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Scenario {
+    /// Measure what Lambda sees of functions, beside floors
+    Functions(FunctionsSetup),
+    /// Start each function once, over TLS, and look at its size
+    Start(StartSetup),
     /// End all sessions but one, again and again until it is done
     EndOthers(Setup),
     /// List the sessions
@@ -49,6 +54,8 @@ enum Scenario {
 async fn main() -> Result<()> {
     let out = &mut io::stdout();
     match Arguments::parse().scenario {
+        Scenario::Functions(setup) => functions(&setup, out).await,
+        Scenario::Start(setup) => start(&setup, out).await,
         Scenario::EndOthers(setup) => end_others(&setup, out).await,
         Scenario::List(setup) => list(&setup, out).await,
         Scenario::Login { setup, limit } => login(&setup, limit, out).await,

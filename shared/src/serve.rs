@@ -11,7 +11,7 @@ use tracing::Instrument;
 use crate::{
     clock::{Clock, time_until},
     counters::Counters,
-    dynamodb::{Connection, client::FromEnvironment, client_from_environment},
+    dynamodb::{Access, Connection, client::FromEnvironment},
     http::{
         ApiError, caller,
         event::{Event, Unreadable, handed_back},
@@ -64,7 +64,7 @@ where
         async move {
             let answer = answered.await;
             counters.write(io::stdout());
-            Ok::<_, Infallible>(handed_back(answer).await)
+            Ok::<_, Infallible>(handed_back(answer))
         }
     }))
     .await
@@ -118,12 +118,13 @@ where
 async fn start<A: FromEnvironment>(function: &str) -> Result<(Arc<A>, Counters), Error> {
     logging::start(logging::Format::Json, [function])?;
     let counters = Counters::start()?;
-    let connection = Connection::new()?;
-    let client = client_from_environment(connection.http_client()).await;
-    let parts =
-        A::from_environment(&Environment::new(&|name| env::var(name).ok()), client.clone(), Clock::system())?;
+    let variable = |name: &str| env::var(name).ok();
+    let environment = Environment::new(&variable);
+    let (connection, access) =
+        (Connection::new(&environment)?, Access::from_environment(&environment).await?);
+    let parts = A::from_environment(&environment, access.client(connection.http_client()), Clock::system())?;
     // Opened during init, where Lambda gives a whole CPU: the TLS handshake is most of a cold start.
-    connection.open(&client).await;
+    connection.open(&access).await;
     Ok((Arc::new(parts), counters))
 }
 

@@ -77,7 +77,7 @@ impl Function {
         let answered = answer(handle, Arc::clone(app), self.names, request.with_lambda_context(context));
         let answered = Box::pin(answered.instrument(span)).await;
         self.counters.write(io::stdout());
-        let text = serde_json::to_vec(&handed_back(answered).await)?;
+        let text = serde_json::to_vec(&handed_back(answered))?;
         ensure!(text.starts_with(br#"{"statusCode":200,"#), "{}", String::from_utf8_lossy(&text));
         Ok(text)
     }

@@ -1,16 +1,25 @@
-//! The share of a CPU that Lambda gives with an amount of memory, by a control group of the kernel's.
+//! The share of a CPU that Lambda gives with an amount of memory.
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use tokio::{task::AbortHandle, time::sleep};
+
+use super::process::signal;
 
 /// With so many MB a function has one vCPU, and with fewer that part of it
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>).
-const MB_OF_ONE_CPU: u64 = 1_769;
+pub(crate) const MB_OF_ONE_CPU: u64 = 1_769;
 
 /// In each period a function runs for its share of it, and then waits for the next; in microseconds.
 const PERIOD: u64 = 20_000;
@@ -18,18 +27,63 @@ const PERIOD: u64 = 20_000;
 /// Where the kernel's control groups are.
 const GROUPS: &str = "/sys/fs/cgroup";
 
-/// A control group that has a share of a CPU. It is removed when it is dropped, and must be empty then.
+/// Each has a name of its own.
+static GROUPS_MADE: AtomicU32 = AtomicU32::new(0);
+
+/// A share of a CPU.
 #[derive(Debug)]
-pub struct CpuShare {
-    folder: PathBuf,
+pub struct CpuShare(Means);
+
+#[derive(Debug)]
+enum Means {
+    Group(Group),
+    Turns(Turns),
 }
 
 impl CpuShare {
-    /// The share of so many MB. Most machines let root alone make a group.
-    pub fn of_memory(memory: u32) -> Result<Self> {
-        let quota = PERIOD * u64::from(memory) / MB_OF_ONE_CPU;
+    /// The share of so many MB: by a control group of the kernel's, which counts what a process runs. Most machines let
+    /// root alone make one. Without it a process is stopped for the rest of each period, whether it ran or waited.
+    #[must_use]
+    pub fn of_memory(memory: u32) -> Self {
+        let quota = PERIOD * u64::from(memory).min(MB_OF_ONE_CPU) / MB_OF_ONE_CPU;
+        Self(match Group::new(quota) {
+            Ok(group) => Means::Group(group),
+            Err(_) => Means::Turns(Turns::new(quota)),
+        })
+    }
+
+    /// How it is enforced, for people.
+    #[must_use]
+    pub fn means(&self) -> &'static str {
+        match self.0 {
+            Means::Group(_) => "a control group",
+            Means::Turns(_) => "stopping and continuing, for want of a control group",
+        }
+    }
+
+    /// Gives a process, with all of its threads, no more than the share.
+    pub(crate) fn take_in(&self, id: u32) -> Result<()> {
+        match &self.0 {
+            Means::Group(group) => group.take_in(id),
+            Means::Turns(turns) => {
+                turns.take_in(id);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A control group with a quota. It is removed when it is dropped, and must be empty then.
+#[derive(Debug)]
+struct Group {
+    folder: PathBuf,
+}
+
+impl Group {
+    fn new(quota: u64) -> Result<Self> {
         let root = Path::new(GROUPS);
-        let name = format!("user-sessions-bench-{}", process::id());
+        let name =
+            format!("user-sessions-bench-{}-{}", process::id(), GROUPS_MADE.fetch_add(1, Ordering::Relaxed));
         let make = |parent: &Path, files: &[(&str, String)]| {
             let group = Self { folder: parent.join(&name) };
             fs::create_dir(&group.folder).with_context(|| format!("making {}", group.folder.display()))?;
@@ -53,14 +107,96 @@ impl CpuShare {
     }
 
     /// Makes a process one of the group, with all of its threads.
-    pub(super) fn take_in(&self, id: u32) -> Result<()> {
+    fn take_in(&self, id: u32) -> Result<()> {
         let file = self.folder.join("cgroup.procs");
         fs::write(&file, id.to_string()).with_context(|| format!("writing {}", file.display()))
     }
 }
 
-impl Drop for CpuShare {
+impl Drop for Group {
     fn drop(&mut self) {
         let _ = fs::remove_dir(&self.folder);
+    }
+}
+
+/// Processes that run for a part of each period and are stopped for the rest of it, until this is dropped.
+#[derive(Debug)]
+struct Turns {
+    run: Duration,
+    rest: Duration,
+    taken: Mutex<Vec<AbortHandle>>,
+}
+
+impl Turns {
+    fn new(quota: u64) -> Self {
+        let (run, rest) = (Duration::from_micros(quota), Duration::from_micros(PERIOD - quota));
+        Self { run, rest, taken: Mutex::default() }
+    }
+
+    fn take_in(&self, id: u32) {
+        let (run, rest) = (self.run, self.rest);
+        if rest.is_zero() {
+            return;
+        }
+        let turns = tokio::spawn(async move {
+            // Neither is possible once the process has ended.
+            loop {
+                sleep(run).await;
+                if signal(id, Signal::STOP).is_err() {
+                    break;
+                }
+                sleep(rest).await;
+                if signal(id, Signal::CONT).is_err() {
+                    break;
+                }
+            }
+        });
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(turns.abort_handle());
+    }
+}
+
+impl Drop for Turns {
+    fn drop(&mut self) {
+        for turns in self.taken.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            turns.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+
+    use super::*;
+    use crate::lambda::cpu_time;
+
+    /// The part of a CPU that a process which never waits gets of `share` in half a second.
+    async fn used(share: &CpuShare) -> f64 {
+        let mut busy = Command::new("/bin/sh");
+        let busy = Killed(busy.args(["-c", "while :; do :; done"]).spawn().unwrap());
+        share.take_in(busy.0.id()).unwrap();
+        let (time, before) = (Duration::from_millis(500), cpu_time(busy.0.id()));
+        sleep(time).await;
+        let used = cpu_time(busy.0.id()).saturating_sub(before);
+        used.as_secs_f64() / time.as_secs_f64()
+    }
+
+    struct Killed(Child);
+
+    impl Drop for Killed {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_gets_its_share_and_no_more_whatever_the_means() {
+        let quota = PERIOD / 10;
+        for share in [CpuShare::of_memory(177), CpuShare(Means::Turns(Turns::new(quota)))] {
+            let used = used(&share).await;
+            // Timers are late, never early, and a machine that is busy gives less.
+            assert!((0.01..0.3).contains(&used), "{used} of a CPU by {}", share.means());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{
     cpu::CpuShare,
@@ -36,22 +36,51 @@ impl Lambda {
         Self { function, process: None, share }
     }
 
+    /// Starts its process, unless there is one. Returns how long it took until it asked for an invocation, when it was
+    /// started. It has a whole CPU for that, as on Lambda.
+    pub async fn start(&mut self) -> Result<Duration> {
+        if let Some(process) = &self.process {
+            return Ok(process.init());
+        }
+        let process = Process::start(&self.function).await?;
+        if let Some(share) = &self.share {
+            process.limit_to(share)?;
+        }
+        Ok(self.process.insert(process).init())
+    }
+
+    /// The CPU time that its process has used by when it waits for its next invocation.
+    pub async fn cpu(&mut self) -> Result<Duration> {
+        match &mut self.process {
+            Some(process) => process.cpu().await,
+            None => Ok(Duration::ZERO),
+        }
+    }
+
     /// Invokes it. What the function does wrong is an outcome; that it cannot be started, an error.
     pub async fn invoke(&mut self, event: String) -> Result<Invoked> {
         let cold = self.process.is_none();
-        let mut process = match self.process.take() {
-            Some(process) => process,
-            None => Process::start(&self.function).await?,
-        };
-        if cold && let Some(share) = &self.share {
-            process.limit_to(share)?;
-        }
+        self.start().await?;
+        let mut process = self.process.take().context("it has been started")?;
         let (outcome, time) = process.invoke(event).await?;
         let invoked = Invoked { outcome, time, cold, peak_memory: process.peak_memory() };
         if matches!(invoked.outcome, Outcome::Answered(_)) {
             self.process = Some(process);
         }
         Ok(invoked)
+    }
+
+    /// Stops its process as Lambda does between invocations, once it waits for the next one.
+    pub async fn freeze(&mut self) -> Result<()> {
+        match &mut self.process {
+            Some(process) => process.freeze().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) -> Result<()> {
+        self.process.as_ref().map_or(Ok(()), Process::thaw)
     }
 
     /// Ends its process, if there is one.

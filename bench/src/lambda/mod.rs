@@ -11,3 +11,7 @@ pub use self::{
     environment::{Invoked, Lambda},
     process::{Function, Outcome},
 };
+pub(crate) use self::{
+    cpu::MB_OF_ONE_CPU,
+    process::{cpu_time, most_resident},
+};

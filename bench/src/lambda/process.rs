@@ -10,10 +10,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use axum::body::Bytes;
+use rustix::process::{Pid, Signal, kill_process};
 use shared::clock::Clock;
 use tokio::{
     process::{Child, Command},
-    time::{Instant, interval, sleep_until},
+    time::{Instant, interval_at, sleep_until},
 };
 
 use super::{
@@ -38,6 +39,8 @@ pub struct Function {
     pub program: PathBuf,
     /// The memory that it has, in MB.
     pub memory: u32,
+    /// Whether it dies when it wants more than that. A shell sees to it, which takes a millisecond of the start.
+    pub limits_memory: bool,
     /// How long an invocation may take.
     pub timeout: Duration,
     /// Its environment variables beside those that Lambda sets. It has no others.
@@ -67,6 +70,7 @@ pub(super) struct Process {
     invocations: u32,
     waits: bool,
     peak: u64,
+    init: Duration,
 }
 
 impl Process {
@@ -75,10 +79,15 @@ impl Process {
         let api = RuntimeApi::start().await?;
         let log = || OpenOptions::new().create(true).append(true).open(&function.log);
         let log = || log().with_context(|| format!("opening {}", function.log.display()));
-        let mut command = Command::new("/bin/sh");
+        let mut command;
+        if function.limits_memory {
+            let memory = (u64::from(function.memory) * 1024).to_string();
+            command = Command::new("/bin/sh");
+            command.args(["-c", IN_ITS_MEMORY, &memory]).arg(&function.program);
+        } else {
+            command = Command::new(&function.program);
+        }
         command
-            .args(["-c", IN_ITS_MEMORY, &(u64::from(function.memory) * 1024).to_string()])
-            .arg(&function.program)
             .env_clear()
             .envs(&function.environment)
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string())
@@ -91,12 +100,21 @@ impl Process {
             .stdout(log()?)
             .stderr(log()?)
             .kill_on_drop(true);
-        let child = command.spawn().context("starting /bin/sh")?;
-        let mut process =
-            Self { api, child, timeout: function.timeout, invocations: 0, waits: false, peak: 0 };
         let place =
             || format!("{}, whose lines are in {}", function.program.display(), function.log.display());
+        let started = Instant::now();
+        let child = command.spawn().with_context(place)?;
+        let mut process = Self {
+            api,
+            child,
+            timeout: function.timeout,
+            invocations: 0,
+            waits: false,
+            peak: 0,
+            init: Duration::ZERO,
+        };
         process.wait_until_it_waits().await.with_context(place)?;
+        process.init = started.elapsed();
         Ok(process)
     }
 
@@ -125,9 +143,31 @@ impl Process {
         Ok((outcome, time))
     }
 
+    /// Stops it, once it waits for an invocation.
+    pub(super) async fn freeze(&mut self) -> Result<()> {
+        self.wait_until_it_waits().await?;
+        self.child.id().map_or(Ok(()), |id| signal(id, Signal::STOP))
+    }
+
+    /// Lets it go on.
+    pub(super) fn thaw(&self) -> Result<()> {
+        self.child.id().map_or(Ok(()), |id| signal(id, Signal::CONT))
+    }
+
     /// Kills it, and waits until it is gone.
     pub(super) async fn end(&mut self) -> Result<()> {
         Ok(self.child.kill().await?)
+    }
+
+    /// How long it took from its start until it asked for an invocation.
+    pub(super) fn init(&self) -> Duration {
+        self.init
+    }
+
+    /// The CPU time that it has used by when it waits for its next invocation, where the kernel tells.
+    pub(super) async fn cpu(&mut self) -> Result<Duration> {
+        self.wait_until_it_waits().await?;
+        Ok(self.child.id().map(cpu_time).unwrap_or_default())
     }
 
     /// The most memory that it has used, in kB; 0 where that is not known.
@@ -136,7 +176,8 @@ impl Process {
     }
 
     async fn outcome(&mut self, request: &str, stop: Instant) -> Result<Outcome> {
-        let mut looks = interval(LOOK);
+        // Not at once: a look takes some of the CPU that the function needs.
+        let mut looks = interval_at(Instant::now() + LOOK, LOOK);
         loop {
             tokio::select! {
                 biased;
@@ -179,8 +220,22 @@ impl Process {
     }
 }
 
+/// Sends a signal to a process.
+pub(super) fn signal(id: u32, signal: Signal) -> Result<()> {
+    let id = Pid::from_raw(id.try_into()?).context("no process has the id 0")?;
+    Ok(kill_process(id, signal)?)
+}
+
+/// The CPU time of a process, of all threads that it has.
+pub(crate) fn cpu_time(id: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let times = threads.filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
+    let nanoseconds = times.filter_map(|text| text.split(' ').next()?.parse::<u64>().ok());
+    Duration::from_nanos(nanoseconds.sum())
+}
+
 /// The most that was resident of a process's memory, in kB, where the kernel tells.
-fn most_resident(id: u32) -> Option<u64> {
+pub(crate) fn most_resident(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.trim().parse().ok()

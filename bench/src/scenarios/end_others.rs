@@ -23,7 +23,7 @@ const MOMENT: Duration = Duration::from_millis(200);
 /// Ends all sessions but one, by invocations that are repeated until one answers 200.
 pub async fn end_others(setup: &Setup, out: &mut dyn Write) -> Result<()> {
     let stage = Stage::set(setup, "end-other-sessions", &[]).await?;
-    let (sessions, mut lambda) = (stage.sessions()?, stage.lambda()?);
+    let (sessions, mut lambda) = (stage.sessions()?, stage.lambda());
     let mut report = Report::new(out);
     let filled = stage.fill(&sessions, setup.sessions, &mut report).await?;
     let own = &filled[filled.len() / 2];

@@ -20,7 +20,7 @@ const LISTED: usize = 1_000;
 /// Lists the sessions a few times.
 pub async fn list(setup: &Setup, out: &mut dyn Write) -> Result<()> {
     let stage = Stage::set(setup, "list-sessions", &[]).await?;
-    let (sessions, mut lambda) = (stage.sessions()?, stage.lambda()?);
+    let (sessions, mut lambda) = (stage.sessions()?, stage.lambda());
     let mut report = Report::new(out);
     let filled = stage.fill(&sessions, setup.sessions, &mut report).await?;
     let own = filled.last().context("there is no session")?;

@@ -21,7 +21,7 @@ pub async fn login(setup: &Setup, limit: usize, out: &mut dyn Write) -> Result<(
     let wanted =
         [("MAX_SESSIONS_PER_USER", limit.to_string()), ("MAX_STARTS_PER_USER_PER_HOUR", "0".to_owned())];
     let stage = Stage::set(setup, "login", &wanted).await?;
-    let (sessions, mut lambda) = (stage.sessions()?, stage.lambda()?);
+    let (sessions, mut lambda) = (stage.sessions()?, stage.lambda());
     let mut report = Report::new(out);
     let filled = stage.fill(&sessions, setup.sessions, &mut report).await?;
     let event = event(include_str!("../../../events/login.json"), &sessions.user, None)?;

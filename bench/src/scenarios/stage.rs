@@ -36,7 +36,7 @@ pub struct Setup {
     /// Another timeout than the template's
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
-    /// Limit the CPU to the share that Lambda gives with the memory; needs a control group, and so root
+    /// Limit the CPU to the share that Lambda gives with the memory; exact as root alone, by a control group
     #[arg(long)]
     pub cpu_share: bool,
     /// An environment variable of the function, beside the template's; may be repeated
@@ -87,6 +87,7 @@ impl Stage {
         let function = Function {
             program,
             memory: setup.memory.unwrap_or(function.memory),
+            limits_memory: true,
             timeout: setup.timeout.map_or(function.timeout, Duration::from_secs),
             environment,
             log: setup.log.clone(),
@@ -100,9 +101,9 @@ impl Stage {
     }
 
     /// The function, which has yet to start.
-    pub(super) fn lambda(&self) -> Result<Lambda> {
-        let share = self.limits_cpu.then(|| CpuShare::of_memory(self.function.memory)).transpose()?;
-        Ok(Lambda::new(self.function.clone(), share))
+    pub(super) fn lambda(&self) -> Lambda {
+        let share = self.limits_cpu.then(|| CpuShare::of_memory(self.function.memory));
+        Lambda::new(self.function.clone(), share)
     }
 
     /// Fills the table, and says what there is.
@@ -114,7 +115,11 @@ impl Stage {
     ) -> Result<Vec<Session>> {
         ensure!(count > 0, "there must be a session at least");
         let Function { program, memory, timeout, .. } = &self.function;
-        let cpu = if self.limits_cpu { "Lambda's share for that" } else { "not limited" };
+        let cpu = if self.limits_cpu {
+            format!("Lambda's share for that, by {}", CpuShare::of_memory(*memory).means())
+        } else {
+            "not limited".to_owned()
+        };
         report.say(&program.display().to_string())?;
         report.say(&format!("{memory} MB of address space, {timeout:?} for an invocation, CPU {cpu}"))?;
         let started = Instant::now();

@@ -23,7 +23,7 @@ const AT_ONCE: usize = 16;
 #[derive(Args, Clone, Debug)]
 pub struct Programs {
     /// The local server's program
-    #[arg(long, value_name = "FILE", default_value = "target/release/local")]
+    #[arg(long, value_name = "FILE", default_value = "target/server/local")]
     pub server: PathBuf,
     /// A folder for the server's data, which must not be there yet [default: in memory]
     #[arg(long, value_name = "DIR")]
@@ -47,7 +47,7 @@ pub(super) struct App {
 pub(super) async fn ours(programs: &Programs) -> Result<App> {
     ensure!(
         programs.server.is_file(),
-        "there is no {}: build it with `cargo build --release -p local`",
+        "there is no {}: build it with `cargo build --profile server -p local`",
         programs.server.display()
     );
     let mut command = Command::new(&programs.server);

@@ -16,6 +16,7 @@ fn function() -> Function {
     Function {
         program: env!("CARGO_BIN_EXE_bench-function").into(),
         memory: MEMORY,
+        limits_memory: true,
         timeout: TIMEOUT,
         environment: BTreeMap::new(),
         log: Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-function.log"),

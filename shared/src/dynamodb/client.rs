@@ -1,17 +1,17 @@
 //! The client: how long it waits, what it tries again, and where it finds DynamoDB.
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
-use aws_config::{
-    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
-    meta::region::ProvideRegion,
-};
 use aws_sdk_dynamodb::{
     Client, Config,
     config::{
-        BehaviorVersion, Builder, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
+        BehaviorVersion, Builder, Credentials, IdentityCache, Region, SharedHttpClient,
+        StalledStreamProtectionConfig,
+        endpoint::{DefaultResolver, Endpoint, EndpointFuture, Params, ResolveEndpoint},
+        retry::RetryConfig,
         timeout::TimeoutConfig,
     },
+    error::BoxError,
 };
 
 use super::{attempts::CountRetries, fault::RetryConflicts};
@@ -20,6 +20,7 @@ use crate::{
     settings::{Environment, SettingsError},
 };
 
+/// How long a connection may take to be made, its TLS handshake included.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What handlers work with, made from a function's environment.
@@ -57,19 +58,58 @@ pub fn client_config(http_client: SharedHttpClient) -> Builder {
         .interceptor(CountRetries)
 }
 
-/// The client of a deployed function: region, credentials and (for `sam local invoke`) the endpoint come from
-/// the environment, which is all that Lambda gives; the chain of other providers would only cost start-up time.
-pub(crate) async fn client_from_environment(http_client: SharedHttpClient) -> Client {
-    let region = EnvironmentVariableRegionProvider::new().region().await;
-    let mut config = client_config(http_client)
-        .region(region)
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new());
-    config.set_endpoint_url(endpoint_from_environment());
-    Client::from_conf(config.build())
+/// Where a deployed function finds DynamoDB, and as whom it asks: from the environment, which is all that Lambda gives.
+/// The chain of other providers would only cost start-up time.
+#[derive(Debug)]
+pub(crate) struct Access {
+    region: String,
+    credentials: Credentials,
+    endpoint: Endpoint,
 }
 
-pub(super) fn endpoint_from_environment() -> Option<String> {
-    ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"]
-        .into_iter()
-        .find_map(|name| env::var(name).ok().filter(|url| !url.is_empty()))
+impl Access {
+    /// Reads it. DynamoDB's address is worked out here, once and for all calls: it is where a connection is opened ahead.
+    pub(crate) async fn from_environment(environment: &Environment<'_>) -> Result<Self, BoxError> {
+        let either = |first, second| environment.required(first).or_else(|_| environment.required(second));
+        let region = either("AWS_REGION", "AWS_DEFAULT_REGION")?;
+        let credentials = Credentials::new(
+            environment.required("AWS_ACCESS_KEY_ID")?,
+            environment.required("AWS_SECRET_ACCESS_KEY")?,
+            environment.required("AWS_SESSION_TOKEN").ok(),
+            None,
+            "environment",
+        );
+        // The region's, and not an account's own: that is one for all, and Lambda does not tell a function its account.
+        let place = Params::builder()
+            .region(&region)
+            .set_endpoint(either("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL").ok())
+            .build()?;
+        let endpoint = DefaultResolver::new().resolve_endpoint(&place).await?;
+        Ok(Self { region, credentials, endpoint })
+    }
+
+    /// DynamoDB's address.
+    pub(crate) fn url(&self) -> &str {
+        self.endpoint.url()
+    }
+
+    /// The client.
+    pub(crate) fn client(&self, http_client: SharedHttpClient) -> Client {
+        let config = client_config(http_client)
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials.clone())
+            .identity_cache(IdentityCache::no_cache())
+            .endpoint_resolver(At(self.endpoint.clone()));
+        Client::from_conf(config.build())
+    }
+}
+
+/// One address, whatever is asked for.
+#[derive(Debug)]
+struct At(Endpoint);
+
+impl ResolveEndpoint for At {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(self.0.clone()))
+    }
 }

@@ -1,31 +1,30 @@
 //! The HTTPS connection of a deployed function to DynamoDB.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
-use aws_sdk_dynamodb::{Client, config::SharedHttpClient};
-use aws_smithy_http_client::{
-    Connector, HttpClientError,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
-};
+use aws_sdk_dynamodb::{config::SharedHttpClient, types::AttributeValue};
 use aws_smithy_runtime_api::{
     client::{
-        http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector, http_client_fn},
-        orchestrator::HttpRequest,
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
     },
     shared::IntoShared,
 };
-
-use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use lambda_http::http::StatusCode;
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use tokio::time::timeout;
 
-use super::client::{CONNECT_TIMEOUT, endpoint_from_environment};
+use super::{client::Access, fault::account_of, https::Https};
+use crate::settings::{Environment, SettingsError};
 
 /// The certificate authorities behind AWS endpoints (<https://www.amazontrust.com/repository/>). Bundled, because
 /// reading the platform's whole store takes longer than everything else at start-up.
-const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
-
-/// DynamoDB closes a connection that was idle for longer than about a minute.
-const IDLE: Duration = Duration::from_secs(40);
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
 /// No longer is waited for a connection at start-up: the first request opens one by itself.
 const OPENING: Duration = Duration::from_secs(1);
@@ -35,16 +34,9 @@ const OPENING: Duration = Duration::from_secs(1);
 pub(crate) struct Connection(SharedHttpConnector);
 
 impl Connection {
-    /// A pool that trusts Amazon's authorities alone. Nothing is opened yet.
-    pub(crate) fn new() -> Result<Self, HttpClientError> {
-        let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-        let connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(TlsContext::builder().with_trust_store(roots).build()?)
-            .pool_idle_timeout(IDLE)
-            .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
-            .build();
-        Ok(Self(connector.into_shared()))
+    /// A pool that trusts Amazon's authorities, or those in the file that `AWS_CA_BUNDLE` names. Nothing is opened yet.
+    pub(crate) fn new(environment: &Environment<'_>) -> Result<Self, SettingsError> {
+        Ok(Self(Https::new(trusted(environment)?).into_shared()))
     }
 
     /// The pool as the SDK's clients take it.
@@ -53,16 +45,27 @@ impl Connection {
         http_client_fn(move |_, _| connector.clone())
     }
 
-    /// Opens a connection with DynamoDB's health check, which needs no permission. A failure is left to the first
-    /// request, which has its retries and its error message.
-    pub(crate) async fn open(&self, client: &Client) {
-        let Some(url) = health_check(client) else { return };
-        if let Err(cause) = self.open_to(url).await {
+    /// Opens a connection, by a rehearsal: a client takes a call through all that a call takes, and DynamoDB's health
+    /// check is sent in its place, which needs no permission. A failure is left to the first request, which has its
+    /// retries and its error message.
+    pub(crate) async fn open(&self, access: &Access) {
+        let in_place = InPlace { connection: self.clone(), url: access.url().to_owned() };
+        let client = access.client(http_client_fn(move |_, _| in_place.clone().into_shared()));
+        let nothing = || AttributeValue::S(String::new());
+        let call = client
+            .update_item()
+            .table_name("rehearsal")
+            .key("pk", nothing())
+            .update_expression("SET #name = :value")
+            .expression_attribute_names("#name", "name")
+            .expression_attribute_values(":value", nothing());
+        if let Err(cause) = call.send().await {
+            let cause = account_of(&cause);
             tracing::warn!(cause, "no connection to DynamoDB could be opened ahead");
         }
     }
 
-    async fn open_to(&self, url: String) -> Result<(), String> {
+    async fn open_to(&self, url: &str) -> Result<(), String> {
         let opening = async {
             let request = HttpRequest::get(url).map_err(|cause| cause.to_string())?;
             let answer = self.0.call(request).await.map_err(|cause| cause.to_string())?;
@@ -74,11 +77,44 @@ impl Connection {
     }
 }
 
-fn health_check(client: &Client) -> Option<String> {
-    match endpoint_from_environment() {
-        Some(url) => Some(url),
-        None => Some(format!("https://dynamodb.{}.amazonaws.com/", client.config().region()?)),
+/// Sends DynamoDB's health check in the place of each call, and says that the call was made.
+#[derive(Clone, Debug)]
+struct InPlace {
+    connection: Connection,
+    url: String,
+}
+
+impl HttpConnector for InPlace {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let Self { connection, url } = self.clone();
+        HttpConnectorFuture::new(async move {
+            let opened = connection.open_to(&url).await;
+            // None that is tried again: the time for it is spent.
+            opened.map_err(|cause| ConnectorError::other(cause.into(), None))?;
+            let made = StatusCode::OK.into();
+            Ok(HttpResponse::new(made, SdkBody::from("{}")))
+        })
     }
+}
+
+fn trusted(environment: &Environment<'_>) -> Result<RootCertStore, SettingsError> {
+    let name = "AWS_CA_BUNDLE";
+    let file = environment.text(name);
+    if file.is_empty() {
+        return Ok(authorities(AMAZON_ROOTS).unwrap_or_else(RootCertStore::empty));
+    }
+    let authorities = fs::read(&file).ok().and_then(|pem| authorities(&pem));
+    let expected = "the path of a file with certificates in PEM";
+    authorities.ok_or(SettingsError::Invalid { name, expected, value: file })
+}
+
+/// Those in a text in PEM; `None` if there are none, or something else.
+fn authorities(pem: &[u8]) -> Option<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.ok()?).ok()?;
+    }
+    Some(roots).filter(|roots| !roots.is_empty())
 }
 
 #[cfg(test)]
@@ -97,7 +133,7 @@ mod tests {
     async fn opened(answer: &'static str) -> (Result<(), String>, usize) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let connection = Connection::new().unwrap();
+        let connection = Connection::new(&Environment::new(&|_| None)).unwrap();
         let made = AtomicUsize::new(0);
         let serve = async {
             loop {
@@ -107,8 +143,8 @@ mod tests {
             }
         };
         let ask = async {
-            let outcome = connection.open_to(url.clone()).await;
-            let _ = connection.open_to(url).await;
+            let outcome = connection.open_to(&url).await;
+            let _ = connection.open_to(&url).await;
             outcome
         };
         tokio::select! {
@@ -143,6 +179,49 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         drop(listener);
-        assert!(Connection::new().unwrap().open_to(url).await.is_err());
+        let connection = Connection::new(&Environment::new(&|_| None)).unwrap();
+        assert!(connection.open_to(&url).await.is_err());
+    }
+
+    /// A function has no permission for it.
+    #[tokio::test]
+    async fn the_call_of_the_rehearsal_is_not_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let variable = |name: &str| match name {
+            "AWS_CA_BUNDLE" => None,
+            "AWS_ENDPOINT_URL_DYNAMODB" => Some(url.clone()),
+            _ => Some("anything".to_owned()),
+        };
+        let environment = Environment::new(&variable);
+        let access = Access::from_environment(&environment).await.unwrap();
+        let connection = Connection::new(&environment).unwrap();
+        let heard = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 1_024];
+            let read = stream.read(&mut request).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            String::from_utf8(request[..read].to_vec()).unwrap()
+        };
+        let (heard, ()) = tokio::join!(heard, connection.open(&access));
+        assert!(heard.starts_with("GET / HTTP/1.1\r\n"), "{heard}");
+        assert!(!heard.contains("authorization"), "{heard}");
+        assert!(timeout(Duration::from_millis(100), listener.accept()).await.is_err(), "it asks once");
+    }
+
+    #[test]
+    fn all_of_amazons_authorities_are_trusted() {
+        let certificates = str::from_utf8(AMAZON_ROOTS).unwrap().matches("BEGIN CERTIFICATE").count();
+        assert_eq!(authorities(AMAZON_ROOTS).unwrap().len(), certificates);
+    }
+
+    #[test]
+    fn a_bundle_that_holds_no_certificate_is_an_error_that_names_it() {
+        let file = format!("{}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
+        for file in [file.as_str(), "no such file"] {
+            let error = Connection::new(&Environment::new(&|_| Some(file.to_owned()))).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("AWS_CA_BUNDLE") && error.contains(file), "{error}");
+        }
     }
 }

@@ -83,7 +83,7 @@ impl Fault {
 
 /// What an error and its causes say of themselves, and AWS's code and id of the request. Not all that the SDK knows:
 /// among that is the answer as it came, and there may be stored items in it.
-fn account_of<E>(error: &SdkError<E>) -> String
+pub(super) fn account_of<E>(error: &SdkError<E>) -> String
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {

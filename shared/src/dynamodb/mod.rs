@@ -7,6 +7,7 @@ pub mod client;
 mod connection;
 mod expression;
 mod fault;
+mod https;
 mod retry;
 mod transaction;
 mod within;
@@ -14,7 +15,7 @@ mod within;
 pub(crate) use self::{
     attempts::Attempts,
     batch::{BATCH, get_batch},
-    client::client_from_environment,
+    client::Access,
     connection::Connection,
     expression::{ConditionalUpdate, Expression},
     retry::Retries,
