@@ -9,6 +9,10 @@ use operator::Command;
 use reqwest::Url;
 use shared::logging;
 
+/// A heartbeat allocates and frees hundreds of times, on the threads that serve and on the engine's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The whole User Sessions API on this machine.
 ///
 /// SESSION_TIMEOUT_SECONDS, SESSION_RETENTION_DAYS, SESSIONS_TABLE and LOG_USER_ID in the environment win over the

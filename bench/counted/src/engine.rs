@@ -2,10 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{Credentials, Region},
-};
+use anyhow::{Result, anyhow};
+use aws_sdk_dynamodb::Client;
 use aws_smithy_runtime_api::{
     client::{
         http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
@@ -16,7 +14,7 @@ use aws_smithy_runtime_api::{
     shared::IntoShared,
 };
 use aws_smithy_types::body::SdkBody;
-use shared::dynamodb::client::client_config;
+use shared::{dynamodb::client::Access, settings::Environment};
 use tokio::task::yield_now;
 
 /// As long as those that Lambda gives a function: it is signed with each request.
@@ -35,14 +33,17 @@ impl Engine {
     }
 
     /// A client as a deployed function has it, but for its connection.
-    pub(crate) fn client(self) -> Client {
+    pub(crate) async fn client(self) -> Result<Client> {
+        let variable = |name: &str| match name {
+            "AWS_REGION" => Some("eu-west-1".to_owned()),
+            "AWS_ACCESS_KEY_ID" => Some("ASIAXXXXXXXXXXXXXXXX".to_owned()),
+            "AWS_SECRET_ACCESS_KEY" => Some("x".repeat(40)),
+            "AWS_SESSION_TOKEN" => Some("x".repeat(SESSION_TOKEN_BYTES)),
+            _ => None,
+        };
+        let access = Access::from_environment(&Environment::new(&variable)).await;
         let connector: SharedHttpConnector = self.into_shared();
-        let token = Some("x".repeat(SESSION_TOKEN_BYTES));
-        let credentials = Credentials::new("ASIAXXXXXXXXXXXXXXXX", "x".repeat(40), token, None, "counted");
-        let config = client_config(http_client_fn(move |_, _| connector.clone()))
-            .region(Region::from_static("eu-west-1"))
-            .credentials_provider(credentials);
-        Client::from_conf(config.build())
+        Ok(access.map_err(|cause| anyhow!(cause))?.client(http_client_fn(move |_, _| connector.clone())))
     }
 
     fn answer(&self, request: &HttpRequest) -> Option<String> {

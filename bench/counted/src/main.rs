@@ -1,7 +1,7 @@
 //! `counted NAME TIMES`: has a function answer the same event so many times, from the text of the event to the text of the
 //! answer. Gateway, runtime, connection and engine are left out: in their place are texts that are ready before.
 //!
-//! `bench count` counts its instructions, of many times and of few: the difference is that of the times between, without
+//! `bench instructions` counts its instructions, of many times and of few: the difference is that of the times between, without
 //! start-up.
 
 mod engine;

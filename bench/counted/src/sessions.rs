@@ -55,7 +55,7 @@ where
     F: Fn(Arc<App>, Request) -> R + Copy,
     R: Future<Output = Result<Response<Body>, ApiError>>,
 {
-    let app = Function::app::<App>(engine(sessions).client())?;
+    let app = Function::app::<App>(engine(sessions).client().await?)?;
     let mut answer = Vec::new();
     for _ in 0..times {
         answer = function.request(handle, &app, event).await?;

@@ -35,7 +35,7 @@ pub(crate) async fn rollup(function: Function, times: u32) -> Result<()> {
         }
         Some("{}".to_owned())
     });
-    function.batch(&Function::app::<Rollup>(empty.client())?, &batch(0)).await?;
+    function.batch(&Function::app::<Rollup>(empty.client().await?)?, &batch(0)).await?;
 
     let rows = written.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let rows: Vec<(String, String)> =
@@ -50,7 +50,7 @@ pub(crate) async fn rollup(function: Function, times: u32) -> Result<()> {
         }
         _ => None,
     });
-    let app = Function::app::<Rollup>(filled.client())?;
+    let app = Function::app::<Rollup>(filled.client().await?)?;
     let batch = batch(1);
     for _ in 0..times {
         function.batch(&app, &batch).await?;

@@ -36,10 +36,10 @@ pub struct FunctionsSetup {
     #[arg(default_values = ["heartbeat", "login", "list-sessions", "session-metrics"])]
     pub names: Vec<String>,
     /// Where their binaries are, as NAME or NAME/bootstrap
-    #[arg(long, value_name = "DIR", default_value = "target/release")]
+    #[arg(long, value_name = "DIR", default_value = "target/lambda")]
     pub binaries: PathBuf,
     /// The heartbeat with all defaults; left out where there is no such file
-    #[arg(long, value_name = "FILE", default_value = "bench/defaults/target/release/defaults")]
+    #[arg(long, value_name = "FILE", default_value = "bench/defaults/target/lambda/defaults/bootstrap")]
     pub defaults: PathBuf,
     /// How often each is started, in turns, at each amount of CPU
     #[arg(long, value_name = "COUNT", default_value_t = 15)]

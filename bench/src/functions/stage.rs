@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::atomic::AtomicI64,
+    sync::atomic::{AtomicI64, AtomicUsize, Ordering},
 };
 
 use anyhow::{Context, Result};
@@ -23,7 +23,8 @@ use crate::{
 /// nothing to write.
 const SESSIONS: u32 = 32;
 
-const USER: &str = "bench";
+/// So that none expires while it is measured.
+const TIMEOUT: (&str, &str) = ("SESSION_TIMEOUT_SECONDS", "86400");
 
 /// Where everything that is measured finds DynamoDB.
 pub(super) struct Stage {
@@ -31,6 +32,8 @@ pub(super) struct Stage {
     settings: Settings,
     terminator: Terminator,
     log: PathBuf,
+    /// Each program has a user of its own, whose list is as long as another's.
+    users: AtomicUsize,
 }
 
 impl Stage {
@@ -41,9 +44,13 @@ impl Stage {
         let target = Path::new("target");
         let terminator = Terminator::before(engine, target).await?;
         let function = storage.template.functions.first().context("the template has no function")?;
-        let variables = &function.environment;
-        let settings = Settings::read(&Environment::new(&|name| variables.get(name).cloned()))?;
-        let stage = Self { storage, settings, terminator, log: target.join("bench-function.log") };
+        let variable = |name: &str| match name {
+            name if name == TIMEOUT.0 => Some(TIMEOUT.1.to_owned()),
+            name => function.environment.get(name).cloned(),
+        };
+        let settings = Settings::read(&Environment::new(&variable))?;
+        let log = target.join("bench-function.log");
+        let stage = Self { storage, settings, terminator, log, users: AtomicUsize::new(0) };
         fs::write(&stage.log, "")?;
         Ok(stage)
     }
@@ -138,13 +145,15 @@ impl Stage {
     async fn events(&self, name: &str) -> Result<Events> {
         let file = format!("events/{name}.json");
         let event = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
-        let ids = self.sessions(USER)?.fill(SESSIONS).await?.iter().map(|session| session.id).collect();
-        Events::new(&event, USER, ids)
+        let user = format!("bench-{}", self.users.fetch_add(1, Ordering::Relaxed));
+        let ids = self.sessions(&user)?.fill(SESSIONS).await?.iter().map(|session| session.id).collect();
+        Events::new(&event, &user, ids)
     }
 
     fn environment(&self, template: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let authority = self.terminator.authority.display().to_string();
         let ours = [
+            (TIMEOUT.0, TIMEOUT.1.to_owned()),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.terminator.url()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
@@ -170,7 +179,7 @@ fn built(name: &str, binaries: &Path) -> Result<PathBuf> {
     let places = [binaries.join(name).join("bootstrap"), binaries.join(name)];
     let file = places.into_iter().find(|place| place.is_file());
     let file = file.with_context(|| {
-        format!("there is no {name} in {}: build it with `cargo build --release`", binaries.display())
+        format!("there is no {name} in {}: see bench/README.md for how it is built", binaries.display())
     })?;
     Ok(file.canonicalize()?)
 }

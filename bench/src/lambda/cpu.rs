@@ -1,11 +1,12 @@
 //! The share of a CPU that Lambda gives with an amount of memory.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
     process,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -71,6 +72,13 @@ impl CpuShare {
             }
         }
     }
+
+    /// Leaves a process alone again, so that who stops it stops it.
+    pub(crate) fn let_go(&self, id: u32) {
+        if let Means::Turns(turns) = &self.0 {
+            turns.let_go(id);
+        }
+    }
 }
 
 /// A control group with a quota. It is removed when it is dropped, and must be empty then.
@@ -124,7 +132,7 @@ impl Drop for Group {
 struct Turns {
     run: Duration,
     rest: Duration,
-    taken: Mutex<Vec<AbortHandle>>,
+    taken: Mutex<HashMap<u32, AbortHandle>>,
 }
 
 impl Turns {
@@ -151,13 +159,23 @@ impl Turns {
                 }
             }
         });
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).push(turns.abort_handle());
+        self.taken().insert(id, turns.abort_handle());
+    }
+
+    fn let_go(&self, id: u32) {
+        if let Some(turns) = self.taken().remove(&id) {
+            turns.abort();
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<u32, AbortHandle>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Turns {
     fn drop(&mut self) {
-        for turns in self.taken.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for turns in self.taken().values() {
             turns.abort();
         }
     }
@@ -179,6 +197,22 @@ mod tests {
         sleep(time).await;
         let used = cpu_time(busy.0.id()).saturating_sub(before);
         used.as_secs_f64() / time.as_secs_f64()
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_stopped_stays_stopped() {
+        let share = CpuShare(Means::Turns(Turns::new(PERIOD / 2)));
+        let mut busy = Command::new("/bin/sh");
+        let busy = Killed(busy.args(["-c", "while :; do :; done"]).spawn().unwrap());
+        let id = busy.0.id();
+        share.take_in(id).unwrap();
+        sleep(Duration::from_millis(50)).await;
+        share.let_go(id);
+        signal(id, Signal::STOP).unwrap();
+        sleep(Duration::from_millis(20)).await;
+        let before = cpu_time(id);
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(cpu_time(id), before);
     }
 
     struct Killed(Child);

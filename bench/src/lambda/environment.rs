@@ -73,14 +73,14 @@ impl Lambda {
     /// Stops its process as Lambda does between invocations, once it waits for the next one.
     pub async fn freeze(&mut self) -> Result<()> {
         match &mut self.process {
-            Some(process) => process.freeze().await,
+            Some(process) => process.freeze(self.share.as_ref()).await,
             None => Ok(()),
         }
     }
 
     /// Lets it go on.
     pub fn thaw(&self) -> Result<()> {
-        self.process.as_ref().map_or(Ok(()), Process::thaw)
+        self.process.as_ref().map_or(Ok(()), |process| process.thaw(self.share.as_ref()))
     }
 
     /// Ends its process, if there is one.

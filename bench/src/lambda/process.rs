@@ -144,14 +144,20 @@ impl Process {
     }
 
     /// Stops it, once it waits for an invocation.
-    pub(super) async fn freeze(&mut self) -> Result<()> {
+    pub(super) async fn freeze(&mut self, share: Option<&CpuShare>) -> Result<()> {
         self.wait_until_it_waits().await?;
-        self.child.id().map_or(Ok(()), |id| signal(id, Signal::STOP))
+        let Some(id) = self.child.id() else { return Ok(()) };
+        if let Some(share) = share {
+            share.let_go(id);
+        }
+        signal(id, Signal::STOP)
     }
 
-    /// Lets it go on.
-    pub(super) fn thaw(&self) -> Result<()> {
-        self.child.id().map_or(Ok(()), |id| signal(id, Signal::CONT))
+    /// Lets it go on, within its share of a CPU.
+    pub(super) fn thaw(&self, share: Option<&CpuShare>) -> Result<()> {
+        let Some(id) = self.child.id() else { return Ok(()) };
+        signal(id, Signal::CONT)?;
+        share.map_or(Ok(()), |share| share.take_in(id))
     }
 
     /// Kills it, and waits until it is gone.

@@ -107,6 +107,8 @@ pub(super) async fn express(programs: &Programs, folder: &Path) -> Result<App> {
         answer(login).await?;
         Ok(post(&url, "/heartbeat", &format!("cookie: {cookie}")))
     };
+    // Its store makes the table with the first request, and its process ends where two find none.
+    request(0).await?;
     let requests = for_each(programs.users, request).await?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     Ok(App { name: "express-session", process, address, requests, _engine: Some(engine) })

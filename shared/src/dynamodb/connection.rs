@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::{
     shared::IntoShared,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
-use lambda_http::http::StatusCode;
+use hyper::StatusCode;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -110,10 +110,10 @@ fn trusted(environment: &Environment<'_>) -> Result<RootCertStore, SettingsError
 
 /// Those in a text in PEM; `None` if there are none, or something else.
 fn authorities(pem: &[u8]) -> Option<RootCertStore> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        roots.add(certificate.ok()?).ok()?;
-    }
+    // Among those of a whole system there are some that are too old to be read.
+    roots.add_parsable_certificates(certificates);
     Some(roots).filter(|roots| !roots.is_empty())
 }
 

@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
 };
 use aws_smithy_types::body::SdkBody;
+use hyper::Uri;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{
@@ -27,7 +28,6 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioTimer},
 };
-use lambda_http::http::Uri;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::time::timeout;
 use tower_service::Service;

@@ -35,7 +35,7 @@ pub struct Delta {
 /// A record that cannot be decoded; names what is wrong with it, never its content.
 #[derive(Debug, Error)]
 pub enum Undecodable {
-    /// It is no record in JSON. Where that shows and what was expected, but no value of it.
+    /// It is no record in JSON. What kind of fault that is and where, but no value of it.
     #[error("{:?} at column {}", .0.classify(), .0.column())]
     Json(serde_json::Error),
     /// The record's frame.

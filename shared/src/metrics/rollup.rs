@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use super::{MetricsError, MetricsStore, delta::Delta, row::lane_of, settings::Settings};
 use crate::{
@@ -46,18 +46,29 @@ impl Rollup {
         for delta in deltas {
             by_day.entry(delta.day).or_default().push(delta);
         }
-        let now = self.clock.now();
         // What would change no row need not read it either: pointers that are kept up to date, of long ago.
-        let days = by_day.into_iter().filter(|(_, deltas)| !deltas.iter().all(|delta| delta.is_neutral()));
-        let apply = async |(day, deltas): (NaiveDate, Vec<&Delta>)| {
-            self.apply_to_day(day, shard, &deltas, now).await.inspect_err(|cause| {
-                tracing::error!(%cause, %day, shard, "a batch is to be delivered again");
-            })
-        };
-        stream::iter(days).map(Ok).try_for_each_concurrent(DAYS_AT_ONCE, apply).await
+        by_day.retain(|_, deltas| !deltas.iter().all(|delta| delta.is_neutral()));
+        let now = self.clock.now();
+        let days: Vec<_> =
+            by_day.iter().map(|(day, deltas)| self.apply_to_day(*day, shard, deltas, now)).collect();
+        // All of them, also beside one that fails: what is written now need not be when they come again.
+        let outcomes: Vec<_> = stream::iter(days).buffer_unordered(DAYS_AT_ONCE).collect().await;
+        outcomes.into_iter().collect()
     }
 
     async fn apply_to_day(
+        &self,
+        day: NaiveDate,
+        shard: &str,
+        deltas: &[&Delta],
+        now: DateTime<Utc>,
+    ) -> Result<(), MetricsError> {
+        self.write(day, shard, deltas, now).await.inspect_err(|cause| {
+            tracing::error!(%cause, %day, shard, "a batch is to be delivered again");
+        })
+    }
+
+    async fn write(
         &self,
         day: NaiveDate,
         shard: &str,

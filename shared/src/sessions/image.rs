@@ -25,17 +25,16 @@ use super::{
 use crate::id::SessionId;
 
 /// An image of a session or a tombstone.
-pub struct Image<'a>(SessionItem<'a>);
+pub(crate) struct Image<'a>(SessionItem<'a>);
 
 impl Image<'_> {
     /// The `sub` of the user; `None` if there is none that can be used.
-    #[must_use]
-    pub fn sub(&self) -> Option<&str> {
+    pub(crate) fn sub(&self) -> Option<&str> {
         sub_in(&self.0.pk)
     }
 
     /// The session, but for its device and the reason of its end; `None` of a tombstone.
-    pub fn session(self) -> Result<Option<Session>, Malformed> {
+    pub(crate) fn session(self) -> Result<Option<Session>, Malformed> {
         match self.0.into_record()?.body {
             Body::Session(session) => Ok(Some(session)),
             Body::Tombstone { .. } => Ok(None),

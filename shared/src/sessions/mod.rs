@@ -9,7 +9,7 @@ mod chain;
 pub mod changes;
 pub mod conditions;
 mod error;
-pub mod image;
+pub(crate) mod image;
 pub mod item;
 mod journal;
 mod limits;
