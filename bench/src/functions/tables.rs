@@ -5,6 +5,7 @@ use std::{fmt::Write, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
+    DEFAULTS, HELLO_WORLD, UPDATE,
     figures::{Figures, Summary},
     run::Share,
     sizes::Size,
@@ -32,12 +33,39 @@ pub(super) fn markdown(figures: &Figures, sizes: &[Size]) -> String {
             );
         }
         text.push('\n');
+        if let Some(line) = distances(figures, share) {
+            text += &line;
+        }
     }
     text += "| | Binary, bytes | zipped |\n|---|---|---|\n";
     for Size { name, bytes, zipped } in sizes {
         let _ = writeln!(text, "| {name} | {bytes} | {zipped} |");
     }
     text
+}
+
+/// How far the heartbeat is from its floors, where all of them were measured.
+fn distances(figures: &Figures, share: Share) -> Option<String> {
+    let of = |name| figures.summary(share, name);
+    let (ours, function, call) = (of("heartbeat")?, of(HELLO_WORLD)?, of(UPDATE)?);
+    let ratio = |time: Duration, floor: Duration| time.as_secs_f64() / floor.as_secs_f64();
+    let mut line = format!(
+        "A heartbeat's init is {:.2} times the function that does nothing and a connection; its first invocation {:.2} \
+         times a warm one; that {:.1} times the bare update, and {:.1} times its CPU",
+        ratio(ours.init, function.init + call.connection?),
+        ratio(ours.first, ours.p50),
+        ratio(ours.p50, call.p50),
+        ratio(ours.cpu, call.cpu),
+    );
+    if let Some(defaults) = of(DEFAULTS) {
+        let _ = write!(
+            line,
+            "; with all defaults the first takes {:.0} times as long",
+            ratio(defaults.first, ours.first)
+        );
+    }
+    line += ".\n\n";
+    Some(line)
 }
 
 /// The same, in microseconds, kB and bytes.

@@ -13,10 +13,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::process::Signal;
 use tokio::{task::AbortHandle, time::sleep};
 
-use super::process::signal;
+use super::process::{Signal, send};
 
 /// With so many MB a function has one vCPU, and with fewer that part of it
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>).
@@ -150,11 +149,11 @@ impl Turns {
             // Neither is possible once the process has ended.
             loop {
                 sleep(run).await;
-                if signal(id, Signal::STOP).is_err() {
+                if send(id, Signal::Stop).is_err() {
                     break;
                 }
                 sleep(rest).await;
-                if signal(id, Signal::CONT).is_err() {
+                if send(id, Signal::GoOn).is_err() {
                     break;
                 }
             }
@@ -181,7 +180,9 @@ impl Drop for Turns {
     }
 }
 
+// What a process has used is told by Linux alone.
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::process::{Child, Command};
 
@@ -208,7 +209,7 @@ mod tests {
         share.take_in(id).unwrap();
         sleep(Duration::from_millis(50)).await;
         share.let_go(id);
-        signal(id, Signal::STOP).unwrap();
+        send(id, Signal::Stop).unwrap();
         sleep(Duration::from_millis(20)).await;
         let before = cpu_time(id);
         sleep(Duration::from_millis(100)).await;

@@ -10,7 +10,6 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use axum::body::Bytes;
-use rustix::process::{Pid, Signal, kill_process};
 use shared::clock::Clock;
 use tokio::{
     process::{Child, Command},
@@ -150,13 +149,13 @@ impl Process {
         if let Some(share) = share {
             share.let_go(id);
         }
-        signal(id, Signal::STOP)
+        send(id, Signal::Stop)
     }
 
     /// Lets it go on, within its share of a CPU.
     pub(super) fn thaw(&self, share: Option<&CpuShare>) -> Result<()> {
         let Some(id) = self.child.id() else { return Ok(()) };
-        signal(id, Signal::CONT)?;
+        send(id, Signal::GoOn)?;
         share.map_or(Ok(()), |share| share.take_in(id))
     }
 
@@ -226,10 +225,27 @@ impl Process {
     }
 }
 
-/// Sends a signal to a process.
-pub(super) fn signal(id: u32, signal: Signal) -> Result<()> {
+/// What a process is made to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Signal {
+    Stop,
+    GoOn,
+}
+
+#[cfg(unix)]
+pub(super) fn send(id: u32, signal: Signal) -> Result<()> {
+    use rustix::process::{self, Pid};
     let id = Pid::from_raw(id.try_into()?).context("no process has the id 0")?;
-    Ok(kill_process(id, signal)?)
+    let signal = match signal {
+        Signal::Stop => process::Signal::STOP,
+        Signal::GoOn => process::Signal::CONT,
+    };
+    Ok(process::kill_process(id, signal)?)
+}
+
+#[cfg(not(unix))]
+pub(super) fn send(id: u32, signal: Signal) -> Result<()> {
+    bail!("no {signal:?} for process {id}: this system has no signals")
 }
 
 /// The CPU time of a process, of all threads that it has.

@@ -17,6 +17,9 @@ use tokio::process::Command;
 use super::child::Measured;
 
 /// Users who log in at once before the load begins.
+/// The local server's name in tables.
+pub(super) const OURS: &str = "User Sessions";
+
 const AT_ONCE: usize = 16;
 
 /// Where the programs are.
@@ -70,7 +73,7 @@ pub(super) async fn ours(programs: &Programs) -> Result<App> {
     };
     let requests = for_each(programs.users, request).await?;
     let address = SocketAddr::from(([127, 0, 0, 1], url.port().context("a URL without a port")?));
-    Ok(App { name: "User Sessions", process, address, requests, _engine: None })
+    Ok(App { name: OURS, process, address, requests, _engine: None })
 }
 
 /// A program of one route that answers nothing.

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, io::Write};
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::apps::OURS;
+
 /// Of one turn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Figures {
@@ -45,28 +47,36 @@ impl Table {
         self.rows.entry(row).or_default().push(figures);
     }
 
-    /// Markdown, with ratios to the engine's own rate.
+    /// Markdown, with ratios to the engine's own rate and to that of the others under as many connections.
     pub(super) fn write(&self, at_rest: f64, out: &mut dyn Write) -> Result<()> {
         let floor = median(self.floor.iter().copied());
         writeln!(out, "The engine's own UpdateItem, in process, one thread: {floor:.0}/s.")?;
         writeln!(out, "The server at rest: {:.2} % of a CPU.\n", at_rest * 100.0)?;
         writeln!(
             out,
-            "| Connections | | Requests/s | of the engine's | p50 | p99 | CPU each | Memory | Errors |\n\
-             |---|---|---|---|---|---|---|---|---|"
+            "| Connections | | Requests/s | of the engine's | {OURS} to it | p50 | p99 | p99 to p50 | CPU each | \
+             Memory | Errors |\n|---|---|---|---|---|---|---|---|---|---|---|"
         )?;
         for (row, turns) in &self.rows {
             let Figures { per_second, p50, p99, cpu, memory, errors } = middle(turns);
             writeln!(
                 out,
-                "| {} | {} | {per_second:.0} | {:.2} | {p50:.2} ms | {p99:.2} ms | {cpu:.3} ms | {:.0} MB | {errors} |",
+                "| {} | {} | {per_second:.0} | {:.2} | {:.2} | {p50:.2} ms | {p99:.2} ms | {:.1} | {cpu:.3} ms | {:.0} MB | \
+                 {errors} |",
                 row.connections,
                 row.app,
                 per_second / floor,
+                self.ours(row.connections) / per_second,
+                p99 / p50,
                 memory / 1_024,
             )?;
         }
         Ok(())
+    }
+
+    /// Requests a second that the local server answered to so many connections.
+    fn ours(&self, connections: usize) -> f64 {
+        self.rows.get(&Row { connections, app: OURS }).map_or(0.0, |turns| middle(turns).per_second)
     }
 
     /// The same for programs.

@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn a_function_has_its_own_memory_and_timeout_or_those_of_all() {
         let text = BUILT_IN.replace("    MemorySize: 128\n", "    MemorySize: 192\n").replace(
-            "      CodeUri: functions/login\n",
-            "      CodeUri: functions/login\n      Timeout: 7\n",
+            "      CodeUri: functions/logout\n",
+            "      CodeUri: functions/logout\n      Timeout: 7\n",
         );
         let values = Values { given: &BTreeMap::new(), assumed: Vec::new() };
         let template = Template::parse(&text, &values, None, &|_| None).unwrap();
@@ -98,7 +98,7 @@ mod tests {
         };
         let (memory, timeout) = of("heartbeat");
         assert_eq!(memory, 192);
-        assert_eq!(of("login"), (192, Duration::from_secs(7)));
+        assert_eq!(of("logout"), (192, Duration::from_secs(7)));
         assert_ne!(timeout, Duration::from_secs(7));
         assert_eq!(of("rollup").1, timeout);
         assert_ne!(of("rollup").0, 192, "it names its own");

@@ -251,6 +251,8 @@ mod tests {
         let named = marks.iter().map(|(shard, mark)| (shard.clone(), named(mark))).collect();
         item.insert("marks".to_owned(), AttributeValue::M(named));
         assert_eq!(decode(&item, Tz::UTC).unwrap().1.marks, marks);
+        let (day, row) = decode(&item, Tz::UTC).unwrap();
+        assert!(encode(day, 0, &row, Tz::UTC).unwrap()["marks"].is_b(), "its next write packs them");
         for odd in [AttributeValue::B(Blob::new([1])), AttributeValue::Bool(true)] {
             item.insert("marks".to_owned(), odd);
             decode(&item, Tz::UTC).unwrap_err();
