@@ -1,8 +1,8 @@
 //! `counted NAME TIMES`: has a function answer the same event so many times, from the text of the event to the text of the
 //! answer. Gateway, runtime, connection and engine are left out: in their place are texts that are ready before.
 //!
-//! `bench instructions` counts its instructions, of many times and of few: the difference is that of the times between, without
-//! start-up.
+//! `bench instructions` counts its instructions, of many times and of few: the difference is that of the times between,
+//! without start-up.
 
 mod engine;
 mod function;

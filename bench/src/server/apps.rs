@@ -16,10 +16,10 @@ use tokio::process::Command;
 
 use super::child::Measured;
 
-/// Users who log in at once before the load begins.
 /// The local server's name in tables.
 pub(super) const OURS: &str = "User Sessions";
 
+/// Users who log in at once before the load begins.
 const AT_ONCE: usize = 16;
 
 /// Where the programs are.

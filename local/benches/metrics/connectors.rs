@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use anyhow::Result;
 use aws_sdk_dynamodb::{
     Client,
     config::{Credentials, Region},
@@ -19,7 +20,7 @@ use aws_smithy_runtime_api::{
     shared::IntoShared,
 };
 use aws_smithy_types::body::SdkBody;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::dynamodb::client::client_config;
 
 use crate::rows::{self, Item};
@@ -35,27 +36,28 @@ pub(crate) fn client(connector: impl HttpConnector + 'static) -> Client {
 
 /// Keeps rows.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory(Arc<Mutex<BTreeMap<String, Value>>>, Arc<Mutex<Vec<usize>>>);
+pub(crate) struct Memory(Arc<Mutex<BTreeMap<String, Value>>>, Arc<Mutex<Vec<Value>>>);
 
 impl Memory {
     /// Has a row from the beginning.
-    pub(crate) fn keep(&self, row: &Item) {
-        let item: Map<String, Value> =
-            row.iter().map(|(name, value)| (name.clone(), rows::in_json(value))).collect();
-        lock(&self.0).insert(item["sk"]["S"].to_string(), item.into());
+    pub(crate) fn keep(&self, row: &Item) -> Result<()> {
+        let item = rows::to_json(row)?;
+        lock(&self.0).insert(item["sk"]["S"].to_string(), item);
+        Ok(())
     }
 
     /// How many writes there were, and their units.
-    pub(crate) fn writes(&self) -> (usize, usize) {
-        let sizes = lock(&self.1);
-        (sizes.len(), sizes.iter().map(|size| size.div_ceil(1_024)).sum())
+    pub(crate) fn writes(&self) -> Result<(usize, usize)> {
+        let written = lock(&self.1);
+        let units = |item: &Value| Ok(rows::size_of_item(&rows::from_json(item.clone())?).div_ceil(1_024));
+        Ok((written.len(), written.iter().map(units).sum::<Result<usize>>()?))
     }
 
     fn answer(&self, request: &HttpRequest) -> Value {
         let body = body(request);
         let mut all = lock(&self.0);
         if let Some(item) = body.get("Item") {
-            lock(&self.1).push(rows::size_of_json_item(item));
+            lock(&self.1).push(item.clone());
             all.insert(item["sk"]["S"].to_string(), item.clone());
             return json!({});
         }

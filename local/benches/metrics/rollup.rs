@@ -47,13 +47,13 @@ pub(crate) async fn measure(server: &Server, scale: &Scale) -> Result<()> {
         ratio(alone, floor),
         per_second(read_as::<TimeWindowEvent>(&events)?)
     ));
-    tell_units("to rows that begin", &memory, events.len());
+    tell_units("to rows that begin", &memory, events.len())?;
     let memory = Memory::default();
     for row in full_rows(server, scale.sessions_in_a_row).await? {
-        memory.keep(&row);
+        memory.keep(&row)?;
     }
     fold(server, client(memory.clone()), &events[..1]).await?;
-    tell_units("to rows at the end of a large day", &memory, 1);
+    tell_units("to rows at the end of a large day", &memory, 1)?;
 
     // A table of their own for each round: what a row already has, it does not take in again.
     let fresh = Server::start(Options::default()).await?;
@@ -97,14 +97,15 @@ async fn full_rows(server: &Server, sessions: usize) -> Result<Vec<Item>> {
     Ok(rows)
 }
 
-fn tell_units(of: &str, memory: &Memory, batches: usize) {
-    let (writes, units) = memory.writes();
+fn tell_units(of: &str, memory: &Memory, batches: usize) -> Result<()> {
+    let (writes, units) = memory.writes()?;
     let per_thousand = |count: usize| float(count) / float(batches);
     say(format_args!(
         "  1,000 records, of two days, {of}: {:.1} writes, {:.1} write units",
         per_thousand(writes),
         per_thousand(units)
     ));
+    Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]

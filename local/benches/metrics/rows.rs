@@ -3,11 +3,10 @@
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use aws_sdk_dynamodb::{Client, primitives::Blob, types::AttributeValue};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use local::Server;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use shared::{
     id::{SessionId, UserId},
     metrics::{
@@ -100,34 +99,16 @@ fn size_of_value(value: &AttributeValue) -> usize {
         AttributeValue::S(text) => text.len(),
         AttributeValue::N(digits) => digits.trim_start_matches('-').len().div_ceil(2) + 1,
         AttributeValue::B(blob) => blob.as_ref().len(),
-        AttributeValue::M(entries) => 3 + entries.len() + size_of_item(entries),
         _ => 1,
     }
 }
 
-/// The same of an item in DynamoDB's JSON.
-pub(crate) fn size_of_json_item(item: &Value) -> usize {
-    item.as_object().map_or(0, |item| item.iter().map(|(name, value)| name.len() + size_of_json(value)).sum())
+/// A row in DynamoDB's JSON.
+pub(crate) fn to_json(row: &Item) -> Result<Value> {
+    Ok(serde_json::to_value(serde_dynamo::Item::from(row.clone()))?)
 }
 
-fn size_of_json(value: &Value) -> usize {
-    let Some((kind, value)) = value.as_object().and_then(|value| value.iter().next()) else { return 0 };
-    let text = || value.as_str().unwrap_or_default().to_owned();
-    match kind.as_str() {
-        "S" => size_of_value(&AttributeValue::S(text())),
-        "N" => size_of_value(&AttributeValue::N(text())),
-        "B" => size_of_value(&AttributeValue::B(Blob::new(STANDARD.decode(text()).unwrap_or_default()))),
-        "M" => 3 + value.as_object().map_or(0, Map::len) + size_of_json_item(value),
-        _ => 1,
-    }
-}
-
-/// An attribute of a row in DynamoDB's JSON.
-pub(crate) fn in_json(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(digits) => json!({ "N": digits }),
-        AttributeValue::B(blob) => json!({ "B": STANDARD.encode(blob) }),
-        _ => json!({ "NULL": true }),
-    }
+/// A row of which that is the JSON.
+pub(crate) fn from_json(row: Value) -> Result<Item> {
+    Ok(serde_json::from_value::<serde_dynamo::Item>(row)?.into())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryFutureExt, stream};
 
 use super::{MetricsError, MetricsStore, delta::Delta, row::lane_of, settings::Settings};
 use crate::{
@@ -49,26 +49,18 @@ impl Rollup {
         // What would change no row need not read it either: pointers that are kept up to date, of long ago.
         by_day.retain(|_, deltas| !deltas.iter().all(|delta| delta.is_neutral()));
         let now = self.clock.now();
-        let days: Vec<_> =
-            by_day.iter().map(|(day, deltas)| self.apply_to_day(*day, shard, deltas, now)).collect();
+        let days = by_day.iter().map(|(day, deltas)| {
+            self.apply_to_day(*day, shard, deltas, now).inspect_err(move |cause| {
+                tracing::error!(%cause, %day, shard, "a batch is to be delivered again");
+            })
+        });
+        let days: Vec<_> = days.collect();
         // All of them, also beside one that fails: what is written now need not be when they come again.
         let outcomes: Vec<_> = stream::iter(days).buffer_unordered(DAYS_AT_ONCE).collect().await;
         outcomes.into_iter().collect()
     }
 
     async fn apply_to_day(
-        &self,
-        day: NaiveDate,
-        shard: &str,
-        deltas: &[&Delta],
-        now: DateTime<Utc>,
-    ) -> Result<(), MetricsError> {
-        self.write(day, shard, deltas, now).await.inspect_err(|cause| {
-            tracing::error!(%cause, %day, shard, "a batch is to be delivered again");
-        })
-    }
-
-    async fn write(
         &self,
         day: NaiveDate,
         shard: &str,
