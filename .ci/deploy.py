@@ -12,118 +12,19 @@ Deploys a second stack with nothing but the template's defaults, as in a first d
 
     deploy.py defaults ENDPOINT
 
-ministack does not read the OpenAPI body that SAM makes of the routes, so routes, integrations and authorizer are made
-here, from that very body, as CloudFormation would make them.
+What ministack leaves out of the API is made of the template: see stack.py.
 """
 
 import datetime
 import json
-import os
 import re
-import subprocess
 import sys
-import unittest.mock
 import urllib.parse
 import urllib.request
 
-import boto3
-import samcli.yamlhelper
-import samtranslator.translator.transform
+from stack import REGION, Stack, client, complete, deploy, get, source
 
 STACK = "user-sessions-ci"
-REGION = "us-east-1"
-
-
-def translated(parameters):
-    """The template as AWS's own transform makes it of SAM's."""
-    template = source()
-    for resource in template["Resources"].values():
-        if "CodeUri" in resource.get("Properties", {}):
-            # The transform wants code that was uploaded; where to makes no difference here.
-            resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    loader = unittest.mock.Mock()
-    loader.load.return_value = {}
-    return samtranslator.translator.transform.transform(template, parameters, loader)
-
-
-def source():
-    """template.yaml itself, as a person wrote it."""
-    with open("template.yaml", encoding="utf-8") as file:
-        return samcli.yamlhelper.yaml_parse(file.read())
-
-
-class Stack:
-    """The stack as CloudFormation has it: its transformed template, and what its references stand for."""
-
-    def __init__(self, parameters, resources=()):
-        self.physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
-        self.parameters = {}
-        for name, parameter in source()["Parameters"].items():
-            value = parameters.get(name, parameter.get("Default"))
-            is_list = parameter["Type"] == "CommaDelimitedList"
-            self.parameters[name] = [item.strip() for item in value.split(",")] if is_list else value
-        self.template = translated(self.parameters)
-
-    @classmethod
-    def deployed(cls, cloudformation, parameters):
-        return cls(parameters, cloudformation.describe_stack_resources(StackName=STACK)["StackResources"])
-
-    def holds(self, condition):
-        (function, argument), = condition.items()
-        if function == "Condition":
-            return self.holds(self.template["Conditions"][argument])
-        if function == "Fn::Equals":
-            one, other = (str(self.resolve(value)) for value in argument)
-            return one == other
-        results = [self.holds(value) for value in argument]
-        return {"Fn::Not": not results[0], "Fn::And": all(results), "Fn::Or": any(results)}[function]
-
-    def resolve(self, value):
-        """The value without intrinsic functions; an attribute stands as `Resource.Attribute`."""
-        if isinstance(value, list):
-            return [self.resolve(item) for item in value]
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            (function, argument), = value.items()
-            if function == "Ref":
-                if argument in self.parameters:
-                    return self.parameters[argument]
-                return self.physical.get(argument, argument)
-            if function == "Fn::GetAtt":
-                return argument if isinstance(argument, str) else ".".join(argument)
-            if function == "Fn::If":
-                condition, then, otherwise = argument
-                return self.resolve(then if self.holds({"Condition": condition}) else otherwise)
-            if function == "Fn::Join":
-                return self.resolve(argument[0]).join(self.resolve(argument[1]))
-            if function == "Fn::Split":
-                return self.resolve(argument[1]).split(argument[0])
-            if function == "Fn::Sub":
-                return argument if isinstance(argument, str) else argument[0]
-        return {key: self.resolve(item) for key, item in value.items()}
-
-    def api(self):
-        """The properties of the API of the sessions, which is not the only one."""
-        return dict(self.of_type("AWS::ApiGatewayV2::Api"))["Api"]
-
-    def of_type(self, type_name):
-        for name, resource in self.template["Resources"].items():
-            condition = resource.get("Condition")
-            if resource["Type"] == type_name and (condition is None or self.holds({"Condition": condition})):
-                yield name, self.resolve(resource.get("Properties", {}))
-
-
-def deploy(endpoint, stack, parameters):
-    command = ["sam", "deploy", "--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
-    command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
-    if parameters:
-        command += ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
-    environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint}
-    # A file, not a pipe: SAM's progress fills it, and it is read only if something goes wrong.
-    with open("target/deploy.log", "w", encoding="utf-8") as log:
-        if subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
-            sys.exit(open("target/deploy.log", encoding="utf-8").read() + "\nsam deploy failed")
 
 
 def check_cors():
@@ -157,49 +58,6 @@ def check_cors():
             "maxAge": 7200,
         }
         assert api["Body"]["x-amazon-apigateway-cors"] == expected, api["Body"]["x-amazon-apigateway-cors"]
-
-
-def complete(stack, gateway, functions):
-    """Makes the authorizer, the integrations and the routes that the API's body describes; returns the API's id."""
-    body, api_id = stack.api()["Body"], stack.physical["Api"]
-    cors = {key[0].lower() + key[1:]: value for key, value in body.get("x-amazon-apigateway-cors", {}).items()}
-    gateway.update_api(ApiId=api_id, CorsConfiguration={key[0].upper() + key[1:]: value for key, value in cors.items()})
-    authorizers = {}
-    for name, scheme in body["components"]["securitySchemes"].items():
-        described = scheme["x-amazon-apigateway-authorizer"]
-        assert described["type"] == "jwt", described
-        made = gateway.create_authorizer(
-            ApiId=api_id,
-            Name=name,
-            AuthorizerType="JWT",
-            IdentitySource=[described["identitySource"]],
-            JwtConfiguration={
-                "Issuer": described["jwtConfiguration"]["issuer"],
-                "Audience": described["jwtConfiguration"]["audience"],
-            },
-        )
-        authorizers[name] = made["AuthorizerId"]
-    for path, methods in body["paths"].items():
-        for method, operation in methods.items():
-            integration = operation["x-amazon-apigateway-integration"]
-            function = re.search(r"functions/\$\{(\w+)\.Arn\}", integration["uri"])[1]
-            arn = functions.get_function(FunctionName=stack.physical[function])["Configuration"]["FunctionArn"]
-            made = gateway.create_integration(
-                ApiId=api_id,
-                IntegrationType="AWS_PROXY",
-                IntegrationUri=arn,
-                PayloadFormatVersion=integration["payloadFormatVersion"],
-            )
-            (scheme, scopes), = operation["security"][0].items()
-            gateway.create_route(
-                ApiId=api_id,
-                RouteKey=f"{method.upper()} {path}",
-                Target=f"integrations/{made['IntegrationId']}",
-                AuthorizationType="JWT",
-                AuthorizerId=authorizers[scheme],
-                AuthorizationScopes=scopes,
-            )
-    return api_id
 
 
 def compare(stack, api_id, gateway, dynamodb):
@@ -243,14 +101,6 @@ def compare(stack, api_id, gateway, dynamodb):
     # What ministack takes without acting on it, so that nothing here shows whether it is right.
     for left_out in ("the stage's throttling", "access logs", "the mapping's tumbling window", "alarms", "Rules", "IAM"):
         print(f"  LEFT OUT: ministack does not act on {left_out}", file=sys.stderr)
-
-
-def get(url):
-    """What is at a URL of a deployed API: the body and the headers."""
-    parts = urllib.parse.urlsplit(url)
-    request = urllib.request.Request(f"http://127.0.0.1:{parts.port}{parts.path}", headers={"Host": parts.netloc})
-    with urllib.request.urlopen(request) as answer:
-        return answer.read().decode(), answer.headers
 
 
 def check_pages(stack, url, gateway):
@@ -328,13 +178,13 @@ def check_user_pool(outputs, cognito):
 
 def main():
     command, endpoint, *rest = sys.argv[1:]
-    client = lambda service: boto3.client(service, endpoint_url=endpoint, region_name=REGION)
+    of = lambda service: client(service, endpoint)
     if command == "defaults":
         name = f"{STACK}-defaults"
         deploy(endpoint, name, {})
-        (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        (stack,) = of("cloudformation").describe_stacks(StackName=name)["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-        check_user_pool(outputs, client("cognito-idp"))
+        check_user_pool(outputs, of("cognito-idp"))
         print(f"  {outputs}")
         return
     issuer, *rest = rest
@@ -345,8 +195,8 @@ def main():
         "DeletionProtection": "false",
     }
     if command == "rollup":
-        stack = Stack.deployed(client("cloudformation"), parameters)
-        started = roll_up(stack, client("dynamodb"), client("dynamodbstreams"), client("lambda"))
+        stack = Stack.deployed(of("cloudformation"), STACK, parameters)
+        started = roll_up(stack, of("dynamodb"), of("dynamodbstreams"), of("lambda"))
         port = urllib.parse.urlsplit(endpoint).port
         api_url = f"http://{stack.physical['Api']}.execute-api.localhost:{port}"
         told = sessions_in_metrics(api_url, issuer)
@@ -356,10 +206,10 @@ def main():
     (parameters["JwtAudience"],) = rest
     check_cors()
     deploy(endpoint, STACK, parameters)
-    stack = Stack.deployed(client("cloudformation"), parameters)
-    gateway = client("apigatewayv2")
-    api_id = complete(stack, gateway, client("lambda"))
-    compare(stack, api_id, gateway, client("dynamodb"))
+    stack = Stack.deployed(of("cloudformation"), STACK, parameters)
+    gateway = of("apigatewayv2")
+    api_id = complete(stack, gateway, of("lambda"))
+    compare(stack, api_id, gateway, of("dynamodb"))
     port = urllib.parse.urlsplit(endpoint).port
     pages_url = f"http://{stack.physical['PagesApi']}.execute-api.localhost:{port}"
     check_pages(stack, pages_url, gateway)
