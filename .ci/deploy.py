@@ -22,7 +22,7 @@ import sys
 import urllib.parse
 import urllib.request
 
-from stack import REGION, Stack, client, complete, deploy, get, source
+from stack import REGION, Stack, client, complete, deploy, get, roll_up, source
 
 STACK = "user-sessions-ci"
 
@@ -119,31 +119,6 @@ def check_pages(stack, url, gateway):
         for asset in assets:
             assert "immutable" in get(f"{url}/{asset}")[1]["cache-control"], asset
     print(f"  {len(wanted)} routes of pages: for anybody, with their policy; settings {settings}", file=sys.stderr)
-
-
-def roll_up(stack, dynamodb, streams, functions):
-    """Delivers every record of the stream, shard by shard, each batch twice; returns how many sessions they start."""
-    stream = dynamodb.describe_table(TableName=stack.physical["SessionsTable"])["Table"]["LatestStreamArn"]
-    started = 0
-    for shard in streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
-        iterator = streams.get_shard_iterator(
-            StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        while iterator:
-            page = streams.get_records(ShardIterator=iterator, Limit=1000)
-            records, iterator = page["Records"], page.get("NextShardIterator")
-            if not records:
-                break
-            for record in records:
-                change = record["dynamodb"]
-                change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
-                started += record["eventName"] == "INSERT" and "startTime" in change["NewImage"]
-            event = {"Records": records, "shardId": shard["ShardId"], "state": {}, "eventSourceARN": stream}
-            for _ in range(2):
-                answer = functions.invoke(FunctionName=stack.physical["Rollup"], Payload=json.dumps(event))
-                reply = json.loads(answer["Payload"].read())
-                assert reply == {"state": {}, "batchItemFailures": []}, reply
-    return started
 
 
 def sessions_in_metrics(api_url, issuer):

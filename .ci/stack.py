@@ -5,6 +5,7 @@ ministack does not read the OpenAPI body that SAM makes of the routes, so routes
 here, from that very body, as CloudFormation would make them.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -166,3 +167,28 @@ def get(url):
     request = urllib.request.Request(f"http://127.0.0.1:{parts.port}{parts.path}", headers={"Host": parts.netloc})
     with urllib.request.urlopen(request) as answer:
         return answer.read().decode(), answer.headers
+
+
+def roll_up(stack, dynamodb, streams, functions):
+    """Delivers every record of the stream, shard by shard, each batch twice; returns how many sessions they start."""
+    stream = dynamodb.describe_table(TableName=stack.physical["SessionsTable"])["Table"]["LatestStreamArn"]
+    started = 0
+    for shard in streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
+        iterator = streams.get_shard_iterator(
+            StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while iterator:
+            page = streams.get_records(ShardIterator=iterator, Limit=1000)
+            records, iterator = page["Records"], page.get("NextShardIterator")
+            if not records:
+                break
+            for record in records:
+                change = record["dynamodb"]
+                change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
+                started += record["eventName"] == "INSERT" and "startTime" in change["NewImage"]
+            event = {"Records": records, "shardId": shard["ShardId"], "state": {}, "eventSourceARN": stream}
+            for _ in range(2):
+                answer = functions.invoke(FunctionName=stack.physical["Rollup"], Payload=json.dumps(event))
+                reply = json.loads(answer["Payload"].read())
+                assert reply == {"state": {}, "batchItemFailures": []}, reply
+    return started
