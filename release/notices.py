@@ -1,6 +1,15 @@
-"""The licences of what is in the functions: each package, and each text once."""
+"""The licences of what is in the functions: each package, and each text once.
+
+Alone, prints those of another crate of this checkout, the local server say, for a target:
+
+    notices.py CRATE TARGET
+"""
 
 import re
+import sys
+from pathlib import Path
+
+import components
 
 IS_LICENCE = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
 
@@ -22,15 +31,15 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 """
 
 
-def notices(components, apache):
+def notices(found, apache):
     """All notices as one text; `apache` is the Apache License."""
-    foreign = sorted((one for one in components.values() if not one.own), key=lambda one: one.purl)
+    foreign = sorted((one for one in found.values() if not one.own), key=lambda one: one.purl)
     texts = {}
     for component in foreign:
         for text in texts_of(component, apache):
             # The same words with other line breaks are the same text.
             texts.setdefault(" ".join(text.split()), (text, []))[1].append(component)
-    lines = ["What is in the functions beside User Sessions' own code, and under which licences.\n"]
+    lines = ["What is in this beside User Sessions' own code, and under which licences.\n"]
     lines += [f"{one.name} {one.version}: {one.licence}" for one in foreign]
     for text, those in texts.values():
         lines += ["", "-" * 100, *(f"{one.name} {one.version}" for one in those), "", text]
@@ -50,3 +59,11 @@ def texts_of(component, apache):
         holders = ", ".join(component.authors) or f"the authors of {component.name}"
         return [MIT.format(holders=holders).strip()]
     raise SystemExit(f"{component.name} {component.version} has no text of its licence, {component.licence}")
+
+
+if __name__ == "__main__":
+    crate, target = sys.argv[1:]
+    root = Path(__file__).resolve().parent.parent
+    library = components.standard_library(root)
+    linked = {**components.crates_of(root, [crate], target), library.purl: library}
+    sys.stdout.write(notices(linked, (root / "LICENSE-APACHE").read_text()))
