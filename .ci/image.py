@@ -1,5 +1,6 @@
-"""Runs the local server's image as its documentation says, and looks whether it keeps what it promises: it is no root and
-writes nowhere but to its volume, says that it is healthy, ends when it is told, and has its data when it is started again.
+"""Runs the local server's image as its documentation says, and looks whether it keeps what it promises: it is not root,
+writes nowhere but to its volume, says that it is healthy, ends when it is told, and has its data when it is started
+again.
 
     image.py IMAGE PORT
 """

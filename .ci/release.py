@@ -1,5 +1,5 @@
-"""Rehearses a release: the archive of its functions is deployed into ministack, a stand-in for AWS on this machine, from a
-folder without the sources and by SAM without Rust; the heartbeat that is then there is called.
+"""Rehearses a release: the archive of its functions is deployed into ministack, a stand-in for AWS on this machine,
+from a folder without the sources and by SAM without Rust; the heartbeat that is then there is called.
 
     release.py deploy ENDPOINT FOLDER
 

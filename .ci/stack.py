@@ -116,7 +116,8 @@ def deploy(endpoint, stack, parameters, folder=".", path=None):
     # A file, not a pipe: SAM's progress fills it, and it is read only if something goes wrong.
     name = f"target/deploy-{stack}.log"
     with open(name, "w", encoding="utf-8") as log:
-        if subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
+        told = {"stdout": log, "stderr": subprocess.STDOUT}
+        if subprocess.run(command, cwd=folder, env=environment, check=False, **told).returncode:
             sys.exit(open(name, encoding="utf-8").read() + "\nsam deploy failed")
 
 

@@ -1,4 +1,8 @@
-"""The bill of materials of the functions, in CycloneDX's JSON. It has no number by chance and no time but the commit's."""
+"""The bill of materials of the functions, in CycloneDX's JSON. No number in it is by chance, and its time is the commit's.
+
+It is made here because cargo-cyclonedx lists what any member of the workspace asks of a crate, some thirty crates that no
+function links, and macros.
+"""
 
 import json
 import time

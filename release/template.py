@@ -30,7 +30,8 @@ def packaged(text, functions, version, architecture):
     changed = replaced(r"^    AllowedValues: .*$", f"    AllowedValues: [{architecture}]", changed)
     text = text.replace(parameter, changed)
     # Whoever looks at a stack sees what it was made of.
-    return replaced(r"^Description: User Sessions - ", f"Description: User Sessions {version} ({architecture}) - ", text)
+    name = f"Description: User Sessions {version} ({architecture}) - "
+    return replaced(r"^Description: User Sessions - ", name, text)
 
 
 def metadata(match):

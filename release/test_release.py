@@ -94,16 +94,26 @@ class Archive(unittest.TestCase):
 
 
 class Changelog(unittest.TestCase):
-    TEXT = "# Changelog\n\n## Unreleased\n\n## [1.1.0] - 2026-02-01\n\n- See [this](docs/a.md#b), [that](https://x/y).\n\n## 1.0.0\n\nOld.\n"
+    TEXT = """# Changelog
+
+## Unreleased
+
+## [1.1.0] - 2026-02-01
+
+- See [this](docs/a.md#b), [that](https://x/y).
+
+## 1.0.0
+
+Old.
+"""
 
     def test_a_version_has_its_own_part(self):
         self.assertEqual(changelog.notes(self.TEXT, "1.0.0"), "Old.\n")
         self.assertNotIn("Old", changelog.notes(self.TEXT, "1.1.0"))
 
     def test_links_lead_to_the_repository(self):
-        self.assertEqual(
-            changelog.notes(self.TEXT, "1.1.0", "https://h/r"), "- See [this](https://h/r/docs/a.md#b), [that](https://x/y).\n"
-        )
+        told = changelog.notes(self.TEXT, "1.1.0", "https://h/r")
+        self.assertEqual(told, "- See [this](https://h/r/docs/a.md#b), [that](https://x/y).\n")
 
     def test_a_version_of_which_nothing_is_said_is_no_release(self):
         for version in ("Unreleased", "2.0.0", "1.1"):
