@@ -98,7 +98,7 @@ def check_names():
     free = {
         "AWS::ApiGatewayV2::Api": {"Name"},
         "AWS::ApiGatewayV2::ApiMapping": {"DomainName"},
-        "AWS::ApiGatewayV2::DomainName": {"DomainName", "DomainNameConfigurations"},
+        "AWS::ApiGatewayV2::DomainName": {"DomainName"},
         "AWS::ApiGatewayV2::Stage": {"StageName"},
         "AWS::CloudWatch::Alarm": {"MetricName"},
         "AWS::Cognito::UserPool": {"UserPoolName"},
@@ -109,7 +109,7 @@ def check_names():
     }
     for name, resource in Stack({}).template["Resources"].items():
         properties, kind = resource.get("Properties", {}), resource["Type"]
-        for key in {key for key in properties if "Name" in key} - free.get(kind, set()):
+        for key in {key for key in properties if key.endswith("Name")} - free.get(kind, set()):
             text = json.dumps(properties[key])
             assert key in (per_region.get(kind), per_account.get(kind)), f"{name} has a name of its own: {text}"
             assert "AWS::StackName" in text, (name, text)
