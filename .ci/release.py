@@ -51,7 +51,7 @@ def deploy_release(endpoint, folder):
         (tools / "sam").symlink_to(shutil.which("sam"))
         for compiler in ("cargo", "cargo-lambda", "rustc"):
             assert shutil.which(compiler, path=str(tools)) is None
-        deploy(endpoint, STACK, {"DeletionProtection": "false"}, unpacked, str(tools))
+        deploy(endpoint, STACK, {"DeletionProtection": "false"}, unpacked / "template.yaml", unpacked, str(tools))
     resources = client("cloudformation", endpoint).describe_stack_resources(StackName=STACK)["StackResources"]
     (heartbeat,) = (one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == "Heartbeat")
     event = (ROOT / "events/heartbeat.json").read_bytes()
