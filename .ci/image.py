@@ -25,7 +25,7 @@ def until_healthy():
         if state["Status"] == "running" and state["Health"]["Status"] == "healthy":
             return
         time.sleep(0.5)
-    sys.exit(f"the container is not healthy: {state}\n" + docker("logs", NAME))
+    sys.exit(f"the container is not healthy: {state}")
 
 
 def main(image, port):
