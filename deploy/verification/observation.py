@@ -1,0 +1,109 @@
+"""What was seen: an answer as a flat set of fields, in which what differs from call to call stands as its kind.
+
+Ids, times and addresses are such; keys, codes, messages and counts are what they are.
+"""
+
+import dataclasses
+import fnmatch
+import hashlib
+import re
+
+KINDS = (
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "(id)"),
+    (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"), "(time)"),
+    (re.compile(r"\d{4}-\d{2}-\d{2}"), "(day)"),
+    (re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*"), "(address)"),
+    (re.compile(r"https?://\S+"), "(url)"),
+)
+URL = re.compile(r"https?://[^\s;,]+")
+# The value says something; of the others in PRESENT only that they are there, and the rest is the transport's.
+HEADERS = (
+    "content-type",
+    "content-encoding",
+    "content-security-policy",
+    "cache-control",
+    "etag",
+    "location",
+    "referrer-policy",
+    "strict-transport-security",
+    "www-authenticate",
+    "x-content-type-options",
+    "x-frame-options",
+)
+LISTS = (
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-expose-headers",
+)
+CORS = ("access-control-allow-credentials", "access-control-allow-origin", "access-control-max-age")
+PRESENT = ("apigw-requestid", "retry-after", "x-request-id")
+
+
+@dataclasses.dataclass(frozen=True)
+class Observation:
+    step: str
+    # Unique within the step.
+    what: str
+    fields: dict
+    # What some of the fields have to be, wherever that is.
+    promised: dict
+
+
+def of_answer(answer, vague=(), digest=False):
+    """The fields of an answer. Of those whose names match one of `vague`, the type is enough; a body of which a digest is
+    enough is one field."""
+    if not answer.status:
+        return {"status": f"no answer ({answer.text})"}
+    fields = {"status": str(answer.status)}
+    for name in HEADERS + CORS:
+        if name in answer.headers:
+            fields[f"header {name}"] = URL.sub("(url)", answer.headers[name]) if "policy" in name else answer.headers[name]
+    for name in LISTS:
+        if name in answer.headers:
+            items = (item.strip().lower() for item in answer.headers[name].split(","))
+            fields[f"header {name}"] = ", ".join(sorted(items))
+    for name in PRESENT:
+        if name in answer.headers:
+            fields[f"header {name}"] = "(present)"
+    policy = fields.get("header content-security-policy")
+    if policy:
+        # How many addresses there are is the place's affair: a deployed API and its provider have one each.
+        fields["header content-security-policy"] = re.sub(r"\(url\)( \(url\))+", "(url)", policy)
+    body = answer.body
+    if digest or body is None:
+        if answer.content:
+            whole = hashlib.sha256(answer.text.encode()).hexdigest()[:12]
+            fields["body"] = f"{len(answer.text)} characters, sha256 {whole}…"
+        return fields
+    for path, value in flat(body, "body"):
+        is_vague = any(fnmatch.fnmatchcase(path, pattern) for pattern in vague)
+        fields[path] = f"({type_of(value)})" if is_vague else kind(value)
+    return fields
+
+
+def flat(value, path):
+    """All that is no object and no list in a body, with the way to it."""
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from flat(item, f"{path}.{name}")
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from flat(item, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def kind(value):
+    if not isinstance(value, str):
+        return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+    for pattern, name in KINDS:
+        if pattern.fullmatch(value):
+            return name
+    return f'"{value}"'
+
+
+def type_of(value):
+    if value is None:
+        return "null"
+    names = {bool: "bool", int: "number", float: "number", str: "text", list: "list", dict: "object"}
+    return names[type(value)]
