@@ -92,8 +92,13 @@ class Stack:
             if function == "Fn::Split":
                 return self.resolve(argument[1]).split(argument[0])
             if function == "Fn::Sub":
-                return argument if isinstance(argument, str) else argument[0]
+                return self.substitute(argument if isinstance(argument, str) else argument[0])
         return {key: self.resolve(item) for key, item in value.items()}
+
+    def substitute(self, text):
+        """A text with the region, parameters and resources that it names; all else in it stays as it is."""
+        known = {"AWS::Region": REGION, **self.parameters, **self.physical}
+        return re.sub(r"\$\{([\w:]+)\}", lambda name: str(known.get(name[1], name[0])), text)
 
     def api(self):
         """The properties of the API of the sessions, which is not the only one."""

@@ -45,7 +45,8 @@ class Deployment(Place):
         return f"{folder}/build/template.yaml"
 
     def overrides(self):
-        return [f"{name}={value}" for name, value in self.parameters.items()]
+        # SAM would take what follows a space for another parameter.
+        return [f'{name}="{value}"' for name, value in self.parameters.items()]
 
     def sam(self, command, folder):
         """Runs SAM. What it prints is shown if something goes wrong."""

@@ -15,12 +15,11 @@ KINDS = (
     (re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*"), "(address)"),
     (re.compile(r"https?://\S+"), "(url)"),
 )
-URL = re.compile(r"https?://[^\s;,]+")
-# The value says something; of the others in PRESENT only that they are there, and the rest is the transport's.
+URLS = re.compile(r"https?://[^\s;,]+( https?://[^\s;,]+)*")
+# Headers that tell something by their value; some by being there; the rest is the transport's.
 HEADERS = (
     "content-type",
     "content-encoding",
-    "content-security-policy",
     "cache-control",
     "etag",
     "location",
@@ -30,7 +29,8 @@ HEADERS = (
     "x-content-type-options",
     "x-frame-options",
 )
-LISTS = (
+POLICY = "content-security-policy"
+CORS_LISTS = (
     "access-control-allow-headers",
     "access-control-allow-methods",
     "access-control-expose-headers",
@@ -49,26 +49,22 @@ class Observation:
     promised: dict
 
 
-def of_answer(answer, vague=(), digest=False):
-    """The fields of an answer. Of those whose names match one of `vague`, the type is enough; a body of which a digest is
-    enough is one field."""
+def of_answer(answer, origin=None, vague=(), digest=False):
+    """The fields of an answer to a page of `origin`, to which alone it matters who may read it. Of fields whose names match
+    one of `vague`, the type is enough; a body of which a digest is enough is one field."""
     if not answer.status:
         return {"status": f"no answer ({answer.text})"}
     fields = {"status": str(answer.status)}
-    for name in HEADERS + CORS:
-        if name in answer.headers:
-            fields[f"header {name}"] = URL.sub("(url)", answer.headers[name]) if "policy" in name else answer.headers[name]
-    for name in LISTS:
-        if name in answer.headers:
-            items = (item.strip().lower() for item in answer.headers[name].split(","))
-            fields[f"header {name}"] = ", ".join(sorted(items))
-    for name in PRESENT:
-        if name in answer.headers:
+    for name, value in answer.headers.items():
+        if name in HEADERS or name in CORS and origin:
+            fields[f"header {name}"] = value
+        elif name in CORS_LISTS and origin:
+            fields[f"header {name}"] = ", ".join(sorted(item.strip().lower() for item in value.split(",")))
+        elif name in PRESENT:
             fields[f"header {name}"] = "(present)"
-    policy = fields.get("header content-security-policy")
-    if policy:
-        # How many addresses there are is the place's affair: a deployed API and its provider have one each.
-        fields["header content-security-policy"] = re.sub(r"\(url\)( \(url\))+", "(url)", policy)
+        elif name == POLICY:
+            # How many addresses there are is the place's affair: a deployed API and its provider have one each.
+            fields[f"header {name}"] = URLS.sub("(url)", value)
     body = answer.body
     if digest or body is None:
         if answer.content:

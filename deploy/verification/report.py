@@ -2,6 +2,9 @@
 
 import statistics
 
+from .steps.access import ROUTES
+from .walk import operation
+
 LONGEST = 160
 
 
@@ -9,9 +12,13 @@ def differences(found):
     if not found:
         return ["Nothing differs: every answer was alike, and as promised."]
     lines = ["| Step | Call | What | Promised | Local | Deployed |", "|---|---|---|---|---|---|"]
+    calls = {}
     for one in found:
-        cells = (one.step, one.what, one.field, one.promised, one.local, one.deployed)
-        lines.append("| " + " | ".join(cell(text) for text in cells) + " |")
+        calls.setdefault((one.step, one.field, one.promised, one.local, one.deployed), []).append(one.what)
+    for (step, field, promised, ours, theirs), whats in calls.items():
+        # What differs alike in many calls is one line.
+        what = whats[0] if len(whats) == 1 else f"{whats[0]} (and {len(whats) - 1} more)"
+        lines.append("| " + " | ".join(cell(text) for text in (step, what, field, promised, ours, theirs)) + " |")
     return lines
 
 
@@ -35,11 +42,14 @@ def left_out(met):
 def latencies(local, deployed):
     """Milliseconds from the request to the end of the answer, on a connection that is there already."""
     lines = ["| Call | Calls | Local, median | Deployed, first | median | slowest |", "|---|---|---|---|---|---|"]
-    for operation, seconds in sorted(deployed.items()):
-        ours = local.get(operation)
+    routes = {operation(*route) for route in ROUTES}
+    for route, seconds in sorted(deployed.items()):
+        if route not in routes:
+            continue
+        ours = local.get(route)
         figures = (statistics.median(ours) if ours else None, seconds[0], statistics.median(seconds), max(seconds))
         cells = (f"{figure * 1000:.0f}" if figure is not None else "—" for figure in figures)
-        lines.append(f"| {operation} | {len(seconds)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {route} | {len(seconds)} | " + " | ".join(cells) + " |")
     return lines
 
 

@@ -128,6 +128,7 @@ class Step:
     def call(self, what, method, path, user=None, promised=200, headers=(), json_body=None, content=None, **how):
         """Calls the API. `promised` is the status, or some of the fields."""
         answer = self.silently(method, path, user, headers, json_body, content)
+        how["origin"] = dict(headers).get("Origin")
         self.keep(what, of_answer(answer, **how), promised if isinstance(promised, dict) else {"status": promised})
         return answer
 
@@ -145,8 +146,6 @@ class Step:
         """Gets a page, as anybody."""
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **dict(headers)}
         answer = call(method, f"{self.walk.place.pages_url}{path}", headers)
-        if answer.status == 200:
-            self.walk.seconds.setdefault("pages", []).append(answer.seconds)
         self.keep(what, of_answer(answer, digest=digest, **how), {"status": promised})
         return answer
 
