@@ -1,5 +1,5 @@
-"""A stack that SAM deployed into ministack, a stand-in for AWS on this machine: its template as CloudFormation has it, what
-its references stand for, and what ministack leaves to be made of it.
+"""A stack that SAM deployed into ministack, a stand-in for AWS on this machine: its template as CloudFormation has it,
+what its references stand for, and what ministack leaves to be made of it.
 
 ministack does not read the OpenAPI body that SAM makes of the routes, so routes, integrations and authorizer are made
 here, from that very body, as CloudFormation would make them.

@@ -1,4 +1,4 @@
-"""The options, and the order of things: look, ask, walk here, deploy, walk there, compare, and delete whatever happens."""
+"""The options, and the order of things: ask, walk here, deploy, walk there, delete whatever happens, compare."""
 
 import argparse
 import contextlib
@@ -12,16 +12,20 @@ import signal
 import string
 import subprocess
 import sys
+import traceback
 
 from . import report, steps
 from .cloud import Cloud
 from .comparison import compare
 from .failure import CouldNotRun, Interrupted
 from .local import ORIGIN, LocalServer, program
+from .place import SOURCES
 from .walk import Walk
 
 PREFIX = "user-sessions-verify-"
 ALIKE, OTHERWISE, WITHOUT_RESULT = 0, 1, 2
+# A closed terminal ends it as Ctrl-C does: with the deletion.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 DESCRIPTION = """\
 Deploys a stack with a random name into your AWS account, calls all that the service promises, there and at the local
@@ -57,7 +61,8 @@ class Settings:
 
 
 def arguments(argv):
-    parser = argparse.ArgumentParser("deploy/verify", None, DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser("deploy/verify", description=DESCRIPTION)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("--template", metavar="FILE", help="deploy this packaged template, a release's say, and build nothing")
     add("--local", metavar="PROGRAM", help="the local server [default: it is built and run by cargo]")
@@ -91,9 +96,8 @@ def say(text=""):
 def main(argv, cloud_of=Cloud):
     """`cloud_of` makes the account of a profile and a region."""
     chosen = arguments(argv)
-    # What was not asked for ends by a signal as by Ctrl-C: with the deletion.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    handle_signals(interrupt)
     try:
         cloud = cloud_of(chosen.profile, chosen.region)
         account = cloud.account()
@@ -104,11 +108,28 @@ def main(argv, cloud_of=Cloud):
         print(f"\n{cause}", file=sys.stderr)
     except Interrupted:
         print("\ninterrupted", file=sys.stderr)
+    except Exception:
+        # Python's own exit code would say that something differs.
+        traceback.print_exc()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return WITHOUT_RESULT
 
 
+def handle_signals(handler):
+    for number in SIGNALS:
+        signal.signal(number, handler)
+
+
 def interrupt(*_):
+    # Once: the deletion that follows is not to be interrupted by an impatient second Ctrl-C.
+    handle_signals(be_patient)
     raise Interrupted
+
+
+def be_patient(*_):
+    say("It is being deleted; please wait. (After a kill -9, --remove deletes the rest.)")
 
 
 def verify(chosen, cloud, account):
@@ -125,7 +146,8 @@ def verify(chosen, cloud, account):
     with LocalServer(command, parameters) as server:
         local = Walk(server, settings, say).through(chosen_steps)
 
-    place = cloud.deployment(stack, chosen.template, parameters, say)
+    template = chosen.template and os.path.abspath(chosen.template)
+    place = cloud.deployment(stack, template, parameters, say)
     try:
         say(f"\nDeploying {stack}: some five minutes.")
         place.deploy()
@@ -148,9 +170,10 @@ def verify(chosen, cloud, account):
 
 def announce(stack, account, region, chosen):
     say(f"This deploys the stack {stack} into the AWS account {account}, region {region}:")
-    say("two HTTP APIs, 14 functions, two tables, a Cognito user pool with some 30 users, alarms, logs, a dashboard.")
-    say("It sends some 500 requests. That costs some cents, at most, and takes some ten minutes.")
-    say("SAM's bucket in the region is made if there is none, and stays." if not chosen.keep else "All of it stays (--keep).")
+    say("two HTTP APIs, their functions, two tables, a Cognito user pool with some 30 users, alarms, logs, a dashboard.")
+    say("It sends some 400 requests. That takes some ten minutes, and costs some cents at the most.")
+    say("All of it stays, and may cost a little (--keep)." if chosen.keep else "Then it deletes all that it made.")
+    say("SAM's bucket for uploads is made if the region has none, and stays.")
     say(f"If this machine dies meanwhile: deploy/verify --remove {stack}")
     if chosen.yes:
         return
@@ -170,11 +193,10 @@ def remove(cloud, stack):
     from .removal import Removal
 
     say(f"\nDeleting {stack}: some minutes. Please let it finish.")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: say("It is being deleted. (A kill -9 would leave the rest of it.)"))
+    handle_signals(be_patient)
     left = Removal(cloud, stack, say).run()
     if left:
-        say("This is left, and may cost something:")
+        say(f"This is left, and may cost something. Try again (deploy/verify --remove {stack}), or:")
         for command in left:
             say(f"  {command}")
     else:
@@ -185,7 +207,7 @@ def remove(cloud, stack):
 
 def about(chosen, cloud, settings, parameters):
     version = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty"], cwd=SOURCES, capture_output=True, text=True, check=False
     ).stdout.strip()
     others = {name: value for name, value in parameters.items() if settings.parameters().get(name) != value}
     return {

@@ -2,6 +2,7 @@
 
 import dataclasses
 import fnmatch
+import re
 
 NOTHING = "—"
 
@@ -42,15 +43,28 @@ def between(name, ours, theirs):
         return
     fields = list(ours.fields) + [field for field in theirs.fields if field not in ours.fields]
     fields += [field for field in ours.promised if field not in fields]
-    other_status = ours.fields.get("status") != theirs.fields.get("status")
     for field in fields:
         promised = ours.promised.get(field)
         values = [side.fields.get(field, NOTHING) for side in (ours, theirs)]
         kept = promised is None or values == [promised, promised]
-        # Another status has another body: its fields would say the same once more.
-        is_consequence = other_status and field != "status" and not field.startswith(("header access", "body.code", "body.m"))
+        is_consequence = follows_from_the_status(field, ours, theirs) or follows_from_a_length(field, ours, theirs)
         if values[0] != values[1] and not is_consequence or not kept:
             yield Difference(*name, field, promised or NOTHING, *values)
+
+
+def follows_from_the_status(field, ours, theirs):
+    """Another status has another body, most fields of which would say the same once more."""
+    is_another = ours.fields.get("status") != theirs.fields.get("status")
+    return is_another and field not in ("status", "body.code", "body.message") and not field.startswith("header access")
+
+
+def follows_from_a_length(field, ours, theirs):
+    """What is in a longer list alone is said by its length."""
+    for index in re.finditer(r"\[(\d+)\]", field):
+        lengths = [int(side.fields.get(f"{field[: index.start()]} items", 0)) for side in (ours, theirs)]
+        if int(index[1]) >= min(lengths):
+            return True
+    return False
 
 
 def is_of(difference, gap):

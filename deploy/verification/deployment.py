@@ -2,11 +2,12 @@
 
 import os
 import secrets
+import signal
 import subprocess
 import tempfile
 
 from .failure import CouldNotRun
-from .place import Place, User
+from .place import SOURCES, Place, User
 
 
 class Deployment(Place):
@@ -28,8 +29,9 @@ class Deployment(Place):
             command = ["sam", "deploy", "--template-file", template, "--stack-name", self.stack]
             # Objects of its own in SAM's bucket, which can be told from others' and deleted.
             command += ["--resolve-s3", "--s3-prefix", self.stack, "--capabilities", "CAPABILITY_IAM"]
-            command += ["CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--no-progressbar", "--tags", f"verify={self.stack}"]
-            self.sam([*command, "--parameter-overrides", *self.overrides()], folder)
+            command += ["CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--no-progressbar"]
+            command += ["--tags", f"verify={self.stack}", "--parameter-overrides", *self.overrides()]
+            self.sam(command, folder)
         outputs = self.outputs()
         try:
             self.api_url = outputs["ApiUrl"]
@@ -65,6 +67,7 @@ class Deployment(Place):
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=environment,
+                    cwd=SOURCES,
                     start_new_session=True,
                 )
             except FileNotFoundError as cause:
@@ -72,9 +75,9 @@ class Deployment(Place):
             try:
                 status = running.wait()
             finally:
-                # Nothing of it may go on while the stack is being deleted.
+                # Nothing of it, and of what it runs, may go on while the stack is being deleted.
                 if running.poll() is None:
-                    running.terminate()
+                    os.killpg(running.pid, signal.SIGTERM)
                     running.wait()
         if status:
             with open(log, encoding="utf-8") as output:

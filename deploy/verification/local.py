@@ -13,7 +13,7 @@ import urllib.parse
 
 from .client import call
 from .failure import CouldNotRun
-from .place import Place, User
+from .place import SOURCES, Place, User
 
 ORIGIN = "https://app.example.com"
 
@@ -23,7 +23,7 @@ def program():
     if not shutil.which("cargo"):
         raise CouldNotRun("there is no cargo to build the local server with: name a built one by --local PROGRAM")
     # Apart from the start, so that one sees why it takes so long.
-    if subprocess.run(["cargo", "build"], check=False).returncode:
+    if subprocess.run(["cargo", "build"], cwd=SOURCES, check=False).returncode:
         raise CouldNotRun("cargo build failed")
     return ["cargo", "run", "--quiet", "--"]
 
@@ -48,6 +48,7 @@ class LocalServer(Place):
                 [*self.command, *options],
                 stdout=self.log,
                 stderr=subprocess.STDOUT,
+                cwd=SOURCES,
                 env=without_settings(self.parameters),
                 start_new_session=True,
             )

@@ -6,6 +6,7 @@ Ids, times and addresses are such; keys, codes, messages and counts are what the
 import dataclasses
 import fnmatch
 import hashlib
+import json
 import re
 
 KINDS = (
@@ -50,8 +51,8 @@ class Observation:
 
 
 def of_answer(answer, origin=None, vague=(), digest=False):
-    """The fields of an answer to a page of `origin`, to which alone it matters who may read it. Of fields whose names match
-    one of `vague`, the type is enough; a body of which a digest is enough is one field."""
+    """The fields of an answer to a page of `origin`: who may read it matters to pages alone. Of fields whose names match one
+    of `vague` the type is enough; with `digest` the body is one field."""
     if not answer.status:
         return {"status": f"no answer ({answer.text})"}
     fields = {"status": str(answer.status)}
@@ -83,6 +84,7 @@ def flat(value, path):
         for name, item in value.items():
             yield from flat(item, f"{path}.{name}")
     elif isinstance(value, list) and value:
+        yield f"{path} items", len(value)
         for index, item in enumerate(value):
             yield from flat(item, f"{path}[{index}]")
     else:
@@ -91,7 +93,8 @@ def flat(value, path):
 
 def kind(value):
     if not isinstance(value, str):
-        return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+        # As JSON has it.
+        return json.dumps(value)
     for pattern, name in KINDS:
         if pattern.fullmatch(value):
             return name

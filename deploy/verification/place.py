@@ -1,6 +1,10 @@
 """Where a walk goes. `local.LocalServer` and `deployment.Deployment` are such places."""
 
 import dataclasses
+import pathlib
+
+# Where the sources are, if they are here: this is in their folder deploy.
+SOURCES = pathlib.Path(__file__).resolve().parents[2]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,14 @@ class Removal:
         self.kept = []
 
     def run(self):
-        """Deletes all of it; returns what is left, with the commands that remove it."""
+        """Deletes all of it; returns the commands that would remove what is left."""
+        self.delete_all()
+        if self.left():
+            # What was under way when a run was interrupted may have come after the first look.
+            self.delete_all()
+        return self.left()
+
+    def delete_all(self):
         self.delete_stack()
         for name in self.tables():
             self.attempt(f"table {name}", lambda name=name: self.delete_table(name))
@@ -37,8 +44,9 @@ class Removal:
             self.attempt(f"user pool {pool}", lambda pool=pool: self.delete_pool(pool))
         for name in self.log_groups():
             self.attempt(f"log group {name}", lambda name=name: self.logs.delete_log_group(logGroupName=name))
-        self.attempt("SAM's objects", self.delete_objects)
-        return self.left()
+        bucket, there = self.objects()
+        if there:
+            self.attempt(f"{len(there)} objects in {bucket}", lambda: self.delete_objects(bucket, there))
 
     def attempt(self, what, delete):
         """Goes on with the next where one cannot be deleted: it is then among what is left."""
@@ -104,7 +112,8 @@ class Removal:
     def tables(self):
         pages = self.dynamodb.get_paginator("list_tables").paginate()
         there = [name for page in pages for name in page["TableNames"]]
-        return [name for name in there if name.startswith(f"{self.stack}-") or name in self.kept_of("AWS::DynamoDB::Table")]
+        kept = self.kept_of("AWS::DynamoDB::Table")
+        return [name for name in there if name.startswith(f"{self.stack}-") or name in kept]
 
     def delete_table(self, name):
         deadline = time.monotonic() + PATIENCE
@@ -169,14 +178,12 @@ class Removal:
                     there.append({"Key": version["Key"], "VersionId": version["VersionId"]})
         return bucket, there
 
-    def delete_objects(self):
-        bucket, there = self.objects()
+    def delete_objects(self, bucket, there):
         for start in range(0, len(there), 1000):
             batch = {"Objects": there[start : start + 1000], "Quiet": True}
             self.cloud.client("s3").delete_objects(Bucket=bucket, Delete=batch)
 
     def left(self):
-        """The commands that would remove what is left, each with what it is for."""
         commands = []
         if self.status():
             commands.append(f"aws cloudformation delete-stack --stack-name {self.stack}")

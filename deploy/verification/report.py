@@ -50,7 +50,7 @@ def latencies(local, deployed):
         figures = (statistics.median(ours) if ours else None, seconds[0], statistics.median(seconds), max(seconds))
         cells = (f"{figure * 1000:.0f}" if figure is not None else "—" for figure in figures)
         lines.append(f"| {route} | {len(seconds)} | " + " | ".join(cells) + " |")
-    return lines
+    return lines if len(lines) > 2 else []
 
 
 def whole(about, local, deployed, found, met):

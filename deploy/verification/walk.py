@@ -1,8 +1,8 @@
 """Goes through the steps at one place, and keeps what was seen and what was done.
 
-A step is a function of `steps`, which gets a `Step`. Each makes users of its own, so that steps depend on nothing but the
-settings. One that yields goes on once the session timeout has passed: all that wait do so at the same time, while the
-others are walked.
+A step is a function of `steps`, which gets a `Step`. Each makes users of its own, so that steps depend on nothing but
+the settings. One that yields goes on once the session timeout has passed: all that wait do so at the same time, while
+the others are walked.
 """
 
 import concurrent.futures
@@ -12,8 +12,8 @@ import json
 import time
 
 from .client import call
-from .observation import Observation, kind, of_answer
 from .failure import CouldNotRun
+from .observation import Observation, kind, of_answer
 
 # So that lists can tell the device.
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -31,8 +31,8 @@ class Walk:
         self.remarks = []
         # Of each operation how long its answers took, in the order in which they came.
         self.seconds = {}
-        # What the metrics have to tell: the user of each session that was started, and those sessions in which something
-        # was.
+        # What the metrics have to tell of: the user of each session that was started, and which of them were renewals or
+        # engaged.
         self.started = {}
         self.renewed = set()
         self.engaged = set()
@@ -40,26 +40,28 @@ class Walk:
     def through(self, steps):
         """Walks through the steps; `Interrupted` alone ends it before the last."""
         self.settle()
-        waiting, last = [], 0.0
+        waiting = []
         for step in steps:
-            if inspect.isgeneratorfunction(step.walk):
+            if waits(step):
                 on_its_way = Step(self, step.name)
                 rest = step.walk(on_its_way)
-                if on_its_way.is_going_on(lambda: next(rest)):
+                if on_its_way.is_going_on(lambda rest=rest: next(rest)):
                     waiting.append((on_its_way, rest))
-                last = time.monotonic()
-        self.metrics = [step for step in steps if step.is_last]
+        # A second more than the timeout: the servers' clocks may be apart.
+        until = time.monotonic() + self.settings.timeout + 1
         for step in steps:
-            if not inspect.isgeneratorfunction(step.walk) and not step.is_last:
+            if not waits(step) and not step.is_last:
                 self.walk(step)
         if waiting:
-            # A second more than the timeout: the servers' clocks may be apart.
-            time.sleep(max(0.0, last + self.settings.timeout + 1 - time.monotonic()))
+            time.sleep(max(0.0, until - time.monotonic()))
         for on_its_way, rest in waiting:
             self.say(f"  {on_its_way.name}")
             on_its_way.is_going_on(lambda rest=rest: next(rest, None))
-        for step in self.metrics:
-            self.walk(step)
+        for step in steps:
+            if step.is_last:
+                self.walk(step)
+        places = {step.name: place for place, step in enumerate(steps)}
+        self.observations.sort(key=lambda observation: places[observation.step])
         return self
 
     def walk(self, step):
@@ -68,7 +70,7 @@ class Walk:
         on_its_way.is_going_on(lambda: step.walk(on_its_way))
 
     def settle(self):
-        """Waits until the place answers as it should: permissions and keys that were just made take a while to be known."""
+        """Waits until the place answers as it should: permissions and keys that are new take a while to be known."""
         user, began = self.place.user("first"), time.monotonic()
         deadline = began + 120
         while True:
@@ -81,6 +83,10 @@ class Walk:
         waited = time.monotonic() - began
         if waited > 5:
             self.remarks.append(f"{self.place.name}: the API answered as it should after {waited:.0f} s.")
+
+
+def waits(step):
+    return inspect.isgeneratorfunction(step.walk)
 
 
 def headers_of(user, more, content=None):

@@ -4,7 +4,7 @@ import base64
 import json
 
 from ..local import ORIGIN
-from . import step
+from .named import step
 
 ID = "0198c0de-0000-7000-8000-000000000001"
 UNAUTHORIZED = {"status": 401, "body.message": '"Unauthorized"'}

@@ -1,7 +1,7 @@
 """What becomes of sessions once the timeout has passed. Each of these steps waits for that where it yields."""
 
-from . import step
 from .limits import TOO_MANY
+from .named import step
 from .sessions import ENDED, unknown_id
 
 
@@ -9,7 +9,8 @@ from .sessions import ENDED, unknown_id
 def renewal(step):
     user = step.user()
     session_id = step.login("a login", user)
-    step.call("an engagement", "PATCH", f"/user-sessions/{session_id}/content-engaged", user, json_body={"engaged": True})
+    path = f"/user-sessions/{session_id}/content-engaged"
+    step.call("an engagement", "PATCH", path, user, json_body={"engaged": True})
     step.walk.engaged.add(session_id)
     yield
     step.call("a list after the timeout", "GET", "/user-sessions", user, {"body": "[]"})
@@ -38,7 +39,8 @@ def engagement(step):
     session_id = step.login("a login", user)
     yield
     path = f"/user-sessions/{session_id}/content-engaged"
-    answer = step.call("an engagement", "PATCH", path, user, {"body.contentEngaged": "true"}, json_body={"engaged": True})
+    promised = {"status": 200, "body.contentEngaged": "true"}
+    answer = step.call("an engagement", "PATCH", path, user, promised, json_body={"engaged": True})
     successor = step.started(answer.body["sessionId"], user, renewed=True)
     step.walk.engaged.add(successor)
     step.saw("it answers for another session", successor != session_id, True)

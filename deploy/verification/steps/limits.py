@@ -1,6 +1,6 @@
 """How much one user may have."""
 
-from . import step
+from .named import step
 from .sessions import unknown_id
 
 TOO_MANY = {"status": 429, "body.code": '"too_many_sessions"', "header retry-after": "(present)"}

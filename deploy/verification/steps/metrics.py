@@ -3,7 +3,7 @@
 import datetime
 import time
 
-from . import step
+from .named import step
 
 PATHS = ("/metrics/sessions", "/metrics/sessions/daily", "/metrics/sessions/by-timespan")
 INVALID = {"status": 400, "body.code": '"invalid_range"'}

@@ -2,7 +2,7 @@
 
 import re
 
-from . import step
+from .named import step
 
 
 @step("Pages are there for anybody")

@@ -2,7 +2,7 @@
 
 import uuid
 
-from . import step
+from .named import step
 
 NOT_FOUND = {"status": 404, "body.code": '"session_not_found"'}
 NO_UUID = {"status": 400, "body.code": '"invalid_session_id"'}
@@ -97,7 +97,7 @@ def content_engaged(step):
     user = step.user()
     session_id = step.login("a login", user)
     path = f"/user-sessions/{session_id}/content-engaged"
-    for what, engaged in (("engaged", True), ("once more", True), ("not engaged", False), ("engaged after all", True)):
+    for what, engaged in (("engaged", True), ("once more", True), ("not engaged", False), ("after all", True)):
         promised = {"status": 200, "body.contentEngaged": str(engaged).lower()}
         step.call(what, "PATCH", path, user, promised, json_body={"engaged": engaged})
     step.walk.engaged.add(session_id)
