@@ -44,7 +44,7 @@ class Settings:
     starts: int = 8
 
     def parameters(self):
-        """The template's parameters. All that the local server could find in its environment is said here."""
+        """The template's parameters. They are none that only a new template has, so that an old one can be deployed too."""
         return {
             "SessionTimeoutSeconds": str(self.timeout),
             "SessionRetentionDays": "1",

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -49,7 +48,7 @@ class LocalServer(Place):
                 stdout=self.log,
                 stderr=subprocess.STDOUT,
                 cwd=SOURCES,
-                env=without_settings(self.parameters),
+                env=without_settings(),
                 start_new_session=True,
             )
         except OSError as cause:
@@ -93,7 +92,7 @@ class LocalServer(Place):
         return answer.field("access_token")
 
 
-def without_settings(parameters):
-    """This program's environment without variables that would win over parameters: MAX_SESSIONS_PER_USER, say."""
-    variables = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper() for name in parameters}
-    return {name: value for name, value in os.environ.items() if name not in variables}
+def without_settings():
+    """This program's environment without what would win over the parameters: MAX_SESSIONS_PER_USER, say."""
+    settings = ("LOG_", "MAX_", "METRICS_", "PAGES_", "REPORTING_", "SESSION", "STORED_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(settings)}

@@ -149,7 +149,7 @@ class Removal:
 
     def log_groups(self):
         """The stack's, if they were not deleted, and any that Lambda made anew for a line that came late."""
-        prefixes = (f"{self.stack}-", f"/aws/lambda/{self.stack}-")
+        prefixes = (f"{self.stack}-", f"/aws/vendedlogs/{self.stack}/", f"/aws/lambda/{self.stack}-")
         pages = self.logs.get_paginator("describe_log_groups")
         there = [
             group["logGroupName"]
