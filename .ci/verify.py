@@ -33,6 +33,8 @@ from verification.cloud import Cloud
 from verification.deployment import Deployment
 from verification.local import LocalServer
 from verification.place import Gap
+from verification.steps.access import ROUTES
+from verification.walk import operation
 
 CORS = "Pages of an origin that is let in may call"
 GAPS = (
@@ -99,6 +101,20 @@ def run(endpoint, *arguments):
     return subprocess.Popen(own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+def check_routes():
+    """The steps know all routes of the template."""
+    events = [
+        event["Properties"]
+        for resource in stack.source()["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+        for event in (resource["Properties"].get("Events") or {}).values()
+    ]
+    wanted = sorted(f"{event['Method']} {event['Path']}" for event in events)
+    known = sorted(operation(*route) for route in ROUTES)
+    assert known == wanted, (known, wanted)
+    return wanted
+
+
 def check_whole(endpoint, arguments):
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder, "report.md")
@@ -107,6 +123,8 @@ def check_whole(endpoint, arguments):
         assert running.returncode == command.ALIKE, output
         text = report.read_text(encoding="utf-8")
     print(text)
+    for route in check_routes():
+        assert f"| {route} |" in text, f"it was not called: {route}"
     for gap in GAPS:
         assert gap.reason in text, f"it was not met any more: {gap}"
     assert not re.search(r"eyJ|Bearer ey|\b\d{12}\b", text), "a token, or an account"

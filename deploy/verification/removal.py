@@ -99,10 +99,11 @@ class Removal:
             time.sleep(self.cloud.pause)
         if self.stack_id:
             self.say(f"  stack {self.stack}: {status or 'deleted'}")
-            resources = self.formation.describe_stack_resources(StackName=self.stack_id)["StackResources"]
+            pages = self.formation.get_paginator("list_stack_resources").paginate(StackName=self.stack_id)
             self.kept = [
                 (one["ResourceType"], one["PhysicalResourceId"])
-                for one in resources
+                for page in pages
+                for one in page["StackResourceSummaries"]
                 if one["ResourceStatus"] != "DELETE_COMPLETE" and one.get("PhysicalResourceId")
             ]
 
