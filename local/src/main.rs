@@ -1,8 +1,6 @@
 //! `cargo run`: the local server.
 
-use std::{
-    collections::HashMap, env, future::poll_fn, io, net::IpAddr, path::PathBuf, pin::pin, task::Poll,
-};
+use std::{collections::HashMap, env, future::poll_fn, io, net::IpAddr, path::PathBuf, pin::pin, task::Poll};
 
 use anyhow::{Result, ensure};
 use clap::Parser;
