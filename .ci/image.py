@@ -41,7 +41,8 @@ def main(image, port):
     docker("run", "--detach", "--name", NAME, "--read-only", "--publish", f"127.0.0.1:{port}:3000",
            "--volume", f"{NAME}:/data", "--health-interval", "1s", image)  # fmt: skip
     until_healthy()
-    users = set(docker("top", NAME, "-eo", "uid").split()[1:])
+    # Docker wants the process's number, too.
+    users = {line.split()[0] for line in docker("top", NAME, "-eo", "uid,pid").splitlines()[1:]}
     assert users == {"65532"}, users
     form = {"grant_type": "password", "username": "ann", "password": "x"}
     token = ask("/oauth2/token", data=urllib.parse.urlencode(form).encode())["access_token"]
