@@ -13,6 +13,7 @@ mod counters;
 mod deadlines;
 mod demo;
 mod documents;
+mod end_all;
 mod errors;
 mod events;
 mod faults;
