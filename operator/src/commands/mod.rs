@@ -74,7 +74,8 @@ pub enum Command {
     /// may be left, and the next run ends it. So close the account at the identity provider first, and run it again when
     /// its tokens have expired.
     ///
-    /// What is live it tells by this machine's clock. Costs three read units and two write units for each live session.
+    /// What is live it tells by this machine's clock. Costs a read unit and two write units for each live session, and
+    /// another read unit for the question.
     #[command(after_long_help = end::EXAMPLES)]
     End {
         /// The user's `sub`, as their tokens have it
