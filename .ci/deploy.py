@@ -19,9 +19,11 @@ import datetime
 import json
 import re
 import sys
+import tomllib
 import urllib.parse
 import urllib.request
 
+import openapi_spec_validator
 from stack import REGION, Stack, client, complete, deploy, get, roll_up, source
 
 STACK = "user-sessions-ci"
@@ -58,6 +60,67 @@ def check_cors():
             "maxAge": 7200,
         }
         assert api["Body"]["x-amazon-apigateway-cors"] == expected, api["Body"]["x-amazon-apigateway-cors"]
+
+
+def check_document():
+    """The API's document, as SAM makes it of the template, is one that API Gateway has no reason to refuse."""
+    domain = {
+        "DomainName": "sessions.example.com",
+        "DomainCertificateArn": f"arn:aws:acm:{REGION}:000000000000:certificate/x",
+        "DisableExecuteApiEndpoint": "true",
+    }
+    for parameters in ({}, domain):
+        stack = Stack(parameters)
+        assert list(stack.refused()) == [], list(stack.refused())
+        document = stack.api()["Body"]
+        (scheme,) = document["components"]["securitySchemes"].values()
+        assert scheme["type"] == "oauth2" and scheme["x-amazon-apigateway-authorizer"]["type"] == "jwt", scheme
+        # API Gateway's own form of a JWT authorizer is an OAuth scheme without the flows that OpenAPI asks for.
+        scheme["flows"] = {}
+        openapi_spec_validator.validate(document, cls=openapi_spec_validator.OpenAPIV30SpecValidator)
+        assert document["servers"] == [{"url": "/"}], document["servers"]
+        endpoint = document["x-amazon-apigateway-endpoint-configuration"]
+        assert endpoint == {"disableExecuteApiEndpoint": bool(parameters)}, endpoint
+        # The logs of the API say what they should, whatever is stored of addresses.
+        for kept, has_address in (("full", True), ("truncated", False), ("none", False)):
+            stages = dict(Stack({**parameters, "StoredIpAddress": kept}).of_type("AWS::ApiGatewayV2::Stage"))
+            for stage in stages.values():
+                line = json.loads(stage["AccessLogSettings"]["Format"])
+                assert ("ip" in line) == has_address and line["requestId"] == "$context.requestId", line
+    print("  the API's document is valid OpenAPI 3.0, with and without a domain of its own", file=sys.stderr)
+
+
+def check_configurations():
+    """The configurations of samconfig.toml: which can be deployed as they are, and what the others are refused for."""
+    with open("samconfig.toml", "rb") as file:
+        configurations = tomllib.load(file)
+    refused = {}
+    for name in ("default", "staging", "production"):
+        overrides = configurations[name]["deploy"]["parameters"].get("parameter_overrides", [])
+        parameters = dict(override.split("=", 1) for override in overrides)
+        refused[name] = list(Stack(parameters).refused())
+        # With an origin of one's own in the place of each placeholder, there is nothing left to refuse.
+        mine = {key: re.sub("<.*>", "https://app.example.com", value) for key, value in parameters.items()}
+        assert list(Stack(mine).refused()) == [], (name, list(Stack(mine).refused()))
+    assert refused["default"] == refused["staging"] == [], refused
+    assert [reason.split()[0] for reason in refused["production"]] == ["SignInCallbackUrls", "AllowedOrigins"], refused
+    own = {"Environment": "production", "AllowedOrigins": "https://app.example.com"}
+    signs_in = {"SignInCallbackUrls": "https://app.example.com/"}
+    certificate = {"DomainCertificateArn": f"arn:aws:acm:{REGION}:000000000000:certificate/x"}
+    for parameters, reason in [
+        ({"Environment": "production", **signs_in}, "In production, name the origins in AllowedOrigins"),
+        (own, "In production, name your own pages in SignInCallbackUrls"),
+        ({"JwtIssuer": "https://id.example.com"}, "Give both JwtIssuer and JwtAudience, or neither for a Cognito user pool"),
+        ({"AllowCredentials": "true"}, "With AllowCredentials, name the origins in AllowedOrigins"),
+        (certificate, "Give both DomainName and DomainCertificateArn, or neither"),
+        (
+            {"DisableExecuteApiEndpoint": "true"},
+            "Without a DomainName, DisableExecuteApiEndpoint would leave the API no address",
+        ),
+    ]:
+        assert list(Stack(parameters).refused()) == [reason], (parameters, list(Stack(parameters).refused()))
+    assert list(Stack({**own, **signs_in}).refused()) == []
+    print("  staging deploys as it is, production is refused while its placeholders are there", file=sys.stderr)
 
 
 def compare(stack, api_id, gateway, dynamodb):
@@ -180,6 +243,8 @@ def main():
         return
     (parameters["JwtAudience"],) = rest
     check_cors()
+    check_document()
+    check_configurations()
     deploy(endpoint, STACK, parameters)
     stack = Stack.deployed(of("cloudformation"), STACK, parameters)
     gateway = of("apigatewayv2")

@@ -19,6 +19,7 @@ import samcli.yamlhelper
 import samtranslator.translator.transform
 
 REGION = "us-east-1"
+NO_VALUE = "AWS::NoValue"
 
 
 def client(service, endpoint):
@@ -67,13 +68,32 @@ class Stack:
         if function == "Fn::Equals":
             one, other = (str(self.resolve(value)) for value in argument)
             return one == other
+        if function == "Fn::Contains":
+            values, value = (self.resolve(part) for part in argument)
+            return value in values
+        if function == "Fn::EachMemberEquals":
+            values, value = (self.resolve(part) for part in argument)
+            return all(member == value for member in values)
         results = [self.holds(value) for value in argument]
         return {"Fn::Not": not results[0], "Fn::And": all(results), "Fn::Or": any(results)}[function]
+
+    def refused(self):
+        """What CloudFormation refuses the parameters for, before it makes anything: in the words of the template."""
+        for name, parameter in source()["Parameters"].items():
+            values = self.parameters[name]
+            for value in values if isinstance(values, list) else [values]:
+                if not re.fullmatch(parameter.get("AllowedPattern", ".*"), str(value)):
+                    yield f"{name} {parameter.get('ConstraintDescription', parameter.get('AllowedPattern'))}"
+        for rule in self.template["Rules"].values():
+            if "RuleCondition" not in rule or self.holds(rule["RuleCondition"]):
+                for assertion in rule["Assertions"]:
+                    if not self.holds(assertion["Assert"]):
+                        yield assertion["AssertDescription"]
 
     def resolve(self, value):
         """The value without intrinsic functions; an attribute stands as `Resource.Attribute`."""
         if isinstance(value, list):
-            return [self.resolve(item) for item in value]
+            return [resolved for resolved in map(self.resolve, value) if resolved != NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -92,8 +112,12 @@ class Stack:
             if function == "Fn::Split":
                 return self.resolve(argument[1]).split(argument[0])
             if function == "Fn::Sub":
-                return argument if isinstance(argument, str) else argument[0]
-        return {key: self.resolve(item) for key, item in value.items()}
+                text, own = (argument, {}) if isinstance(argument, str) else argument
+                for name, part in own.items():
+                    text = text.replace(f"${{{name}}}", self.resolve(part))
+                return text
+        resolved = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item != NO_VALUE}
 
     def api(self):
         """The properties of the API of the sessions, which is not the only one."""

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -102,10 +103,21 @@ impl UserId {
     /// The first 16 hex digits of SHA-256(`sub`): tells users apart in a log without naming them.
     #[must_use]
     pub fn digest(&self) -> String {
-        let digest = Sha256::digest(&self.0);
-        let first = digest.first_chunk::<8>().copied().unwrap_or_default();
-        format!("{:016x}", u64::from_be_bytes(first))
+        first_digits(&Sha256::digest(&self.0))
     }
+
+    /// The first 16 hex digits of HMAC-SHA-256(`key`, `sub`): the same, and who does not have the key cannot find out
+    /// which `sub` it is by trying some.
+    pub(crate) fn keyed_digest(&self, key: &[u8; 64]) -> String {
+        let mut code = Hmac::<Sha256>::new(key.into());
+        code.update(self.0.as_bytes());
+        first_digits(&code.finalize().into_bytes())
+    }
+}
+
+fn first_digits(digest: &[u8]) -> String {
+    let first = digest.first_chunk::<8>().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(first))
 }
 
 impl FromStr for UserId {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::{
     document::{HttpApiEvent, RouteEvent, resolved},
@@ -33,12 +33,25 @@ pub struct Api {
 struct Definition {
     #[serde(rename = "x-amazon-apigateway-cors")]
     cors: Cors,
-    /// A route that is in here has no function.
-    paths: Map<String, Value>,
+    /// What SAM does not write down of the functions' routes: by path and method in lower case.
+    paths: BTreeMap<String, BTreeMap<String, Operation>>,
+    #[serde(rename = "x-amazon-apigateway-endpoint-configuration")]
+    _endpoint: Option<IgnoredAny>,
+    #[serde(rename = "servers")]
+    _servers: Option<IgnoredAny>,
     #[serde(rename = "openapi")]
     _openapi: IgnoredAny,
     #[serde(rename = "info")]
     _info: IgnoredAny,
+}
+
+/// A route's part of an OpenAPI document.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Operation {
+    #[serde(default)]
+    parameters: Vec<Value>,
+    responses: BTreeMap<String, Value>,
 }
 
 /// Which pages may call the API, and how.
@@ -106,6 +119,11 @@ impl Route {
         format!("{} {}", self.method, self.path)
     }
 
+    /// The names of the path's parameters.
+    fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    }
+
     /// The path with its parameters' names left out. Paths of the same shape are the same to a router.
     fn shape(&self) -> Result<String> {
         let mut shape = String::new();
@@ -139,7 +157,6 @@ impl Api {
                 authorizer.identity_source
             );
         }
-        ensure!(self.definition_body.paths.is_empty(), "paths of the DefinitionBody are not understood here");
         let cors = self.cors();
         ensure!(
             cors.allow_origins.iter().all(|origin| origin == "*" || !origin.contains('*')),
@@ -171,6 +188,26 @@ impl Api {
         Ok(Route { method: event.method, path: event.path, authorizer, scopes })
     }
 
+    /// The operations of the document are those of the functions, each whole: API Gateway gets one OpenAPI document of both.
+    fn check_operations(&self, routes: &[&Route]) -> Result<()> {
+        let paths = &self.definition_body.paths;
+        let routes = || routes.iter().filter(|route| route.authorizer.is_some());
+        for route in routes() {
+            let operation = paths.get(&route.path).and_then(|path| path.get(&route.method.to_lowercase()));
+            let operation =
+                operation.with_context(|| format!("the DefinitionBody has no {}", route.key()))?;
+            let parameters: Vec<_> = route.parameters().map(path_parameter).collect();
+            ensure!(
+                operation.parameters == parameters && !operation.responses.is_empty(),
+                "in the DefinitionBody, {} lacks a parameter of its path, a schema or the responses",
+                route.key()
+            );
+        }
+        let count = paths.values().map(BTreeMap::len).sum::<usize>();
+        ensure!(count == routes().count(), "the DefinitionBody has an operation that no function has");
+        Ok(())
+    }
+
     /// Each route once, none that differs from another in the name of a parameter alone, and no settings of a route that
     /// there is not, which API Gateway refuses.
     pub(super) fn check_routes(&self, routes: &[&Route]) -> Result<()> {
@@ -193,8 +230,13 @@ impl Api {
                 "RouteSettings: there is no route {name}"
             );
         }
-        Ok(())
+        self.check_operations(routes)
     }
+}
+
+/// A parameter of a path as an OpenAPI document describes it.
+fn path_parameter(name: &str) -> Value {
+    json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
 }
 
 /// Whether the local server can serve a route at this path: it has something of its own at some, the development

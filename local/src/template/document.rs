@@ -55,6 +55,7 @@ pub(super) struct GlobalFunction {
     pub(super) memory_size: u32,
     pub(super) timeout: u64,
     pub(super) environment: Variables,
+    pub(super) permissions_boundary: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -72,6 +73,8 @@ pub(super) struct Resource {
     pub(super) condition: Option<String>,
     #[serde(rename = "Metadata")]
     _metadata: Option<IgnoredAny>,
+    #[serde(rename = "DependsOn")]
+    _depends_on: Option<IgnoredAny>,
     #[serde(rename = "DeletionPolicy")]
     _deletion_policy: Option<IgnoredAny>,
     #[serde(rename = "UpdateReplacePolicy")]
@@ -136,6 +139,15 @@ pub(super) struct EventSourceMapping {
     _maximum_batching_window_in_seconds: Option<u32>,
     #[serde(rename = "DestinationConfig")]
     _destination_config: Option<IgnoredAny>,
+}
+
+/// A policy that several roles may have.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct ManagedPolicy {
+    pub(super) policy_document: Value,
+    #[serde(rename = "Description")]
+    _description: Option<IgnoredAny>,
 }
 
 /// Of a user pool's client only where its sign-in page may send users: the provider for development stands in for that.

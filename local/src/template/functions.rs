@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     api::{Api, Route},
     document::{FunctionProperties, GlobalFunction, Variables},
-    permissions::Permissions,
+    permissions::{Boundary, Permissions},
     scope::{Scope, text_of},
 };
 
@@ -37,6 +37,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) scope: &'a Scope,
     pub(super) api: &'a Api,
     pub(super) table_names: &'a BTreeMap<String, String>,
+    pub(super) boundary: Option<&'a Boundary>,
     pub(super) overrides: &'a dyn Fn(&str) -> Option<String>,
 }
 
@@ -56,7 +57,7 @@ impl Function {
         };
         let routes = properties.events.iter().map(route).collect::<Result<_>>()?;
         let policies = around.scope.resolve(&json!(properties.policies)).with_context(place)?;
-        let permissions = Permissions::read(&logical_id, policies, around.table_names)?;
+        let permissions = Permissions::read(&logical_id, policies, around.table_names, around.boundary)?;
         let memory = properties.memory_size.unwrap_or(around.globals.memory_size);
         let timeout = Duration::from_secs(properties.timeout.unwrap_or(around.globals.timeout));
         Ok(Self { logical_id, crate_name, memory, timeout, environment, routes, permissions })

@@ -18,10 +18,12 @@ use serde_json::{Value, json};
 
 use self::{
     document::{
-        Document, EventSourceMapping, FunctionProperties, Parameter, Resource, UserPoolClient, read, resolved,
+        Document, EventSourceMapping, FunctionProperties, ManagedPolicy, Parameter, Resource, UserPoolClient,
+        read, resolved,
     },
     functions::Surroundings,
     pages::PageRoutes,
+    permissions::Boundary,
     scope::{Scope, text_of},
     tables::{TABLE, table_names},
 };
@@ -61,14 +63,19 @@ pub struct Template {
     pub streams: Vec<StreamMapping>,
     /// Where the sign-in page of the user pool may send users back to.
     pub callback_urls: Vec<String>,
+    /// What no function may do more than, if the template says so.
+    pub boundary: Option<Boundary>,
 }
 
 const FUNCTION: &str = "AWS::Serverless::Function";
 const API: &str = "AWS::Serverless::HttpApi";
 const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+const MANAGED_POLICY: &str = "AWS::IAM::ManagedPolicy";
 const USER_POOL_CLIENT: &str = "AWS::Cognito::UserPoolClient";
 /// Resources that change nothing about what the API does here.
-const BESIDE: [&str; 8] = [
+const BESIDE: [&str; 10] = [
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::ApiGatewayV2::DomainName",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::Cognito::UserPool",
@@ -134,7 +141,16 @@ impl Template {
         }
         let api = resources.the_api()?;
         let globals = &document.globals.function;
-        let around = Surroundings { globals, scope: &scope, api: &api, table_names: &table_names, overrides };
+        let boundary =
+            Boundary::read(globals.permissions_boundary.as_ref(), &resources.policies, &table_names)?;
+        let around = Surroundings {
+            globals,
+            scope: &scope,
+            api: &api,
+            table_names: &table_names,
+            boundary: boundary.as_ref(),
+            overrides,
+        };
         let function = |(logical_id, properties)| Function::of(logical_id, properties, &around);
         let mut functions =
             std::mem::take(&mut resources.functions).into_iter().map(function).collect::<Result<Vec<_>>>()?;
@@ -144,7 +160,7 @@ impl Template {
         }
         api.check_routes(&functions.iter().flat_map(|function| &function.routes).collect::<Vec<_>>())?;
         let Resources { tables, streams, callback_urls, .. } = resources;
-        Ok(Self { functions, tables, api, streams, callback_urls })
+        Ok(Self { functions, tables, api, streams, callback_urls, boundary })
     }
 }
 
@@ -155,6 +171,8 @@ struct Resources {
     tables: Vec<Table>,
     apis: Vec<Api>,
     streams: Vec<StreamMapping>,
+    /// The policies that are resources of their own, by their ids.
+    policies: BTreeMap<String, Value>,
     page_routes: PageRoutes,
     callback_urls: Vec<String>,
 }
@@ -185,6 +203,10 @@ impl Resources {
             MAPPING => {
                 let mapping: EventSourceMapping = resolved(properties, scope)?;
                 self.streams.push(StreamMapping::of(mapping)?);
+            }
+            MANAGED_POLICY => {
+                let policy: ManagedPolicy = resolved(properties, scope)?;
+                self.policies.insert(logical_id.to_owned(), policy.policy_document);
             }
             USER_POOL_CLIENT => {
                 let client: UserPoolClient = read(properties)?;

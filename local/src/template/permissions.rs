@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::{
     Client,
     config::{
@@ -20,7 +20,8 @@ use aws_sdk_dynamodb::{
     types::TransactWriteItem,
 };
 use aws_smithy_runtime_api::client::interceptors::context::Input;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
 
 /// An action on a table or an index: `dynamodb:Query` on `SessionsTable/index/active`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,11 +50,17 @@ pub struct Permissions {
     used: Arc<Mutex<BTreeSet<Access>>>,
 }
 
+/// The most that any function may do, whatever its own policies say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boundary(pub BTreeSet<Access>);
+
 /// A policy, as far as it is understood here. Another effect or a condition is an error.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Policy {
     statement: Vec<Statement>,
+    #[serde(rename = "Version")]
+    _version: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -80,15 +87,21 @@ impl Permissions {
     /// Reads the policies of a function, whose references are resolved. `tables` has the name of each table by its id.
     pub(super) fn read(
         function: &str,
-        policies: serde_json::Value,
+        policies: Value,
         tables: &BTreeMap<String, String>,
+        boundary: Option<&Boundary>,
     ) -> Result<Self> {
         let policies: Vec<Policy> = serde_json::from_value(policies)
             .with_context(|| format!("the policies of {function} are not understood here"))?;
         let mut granted = BTreeSet::new();
         for statement in policies.into_iter().flat_map(|policy| policy.statement) {
-            let accesses = statement.accesses(tables);
+            let accesses = statement.accesses(tables, granted_beside);
             granted.extend(accesses.with_context(|| format!("a policy of {function}"))?);
+        }
+        if let Some(Access { action, resource }) =
+            granted.iter().find(|access| boundary.is_some_and(|boundary| !boundary.0.contains(access)))
+        {
+            bail!("the permissions boundary does not let {function} do {action} on {resource}");
         }
         Ok(Self { function: function.to_owned(), granted, used: Arc::default() })
     }
@@ -105,9 +118,33 @@ impl Permissions {
     }
 }
 
+impl Boundary {
+    /// The boundary that all functions have, if it is one of the template's `policies`: what else one may be is not
+    /// known here, and bounds nothing.
+    pub(super) fn read(
+        reference: Option<&Value>,
+        policies: &BTreeMap<String, Value>,
+        tables: &BTreeMap<String, String>,
+    ) -> Result<Option<Self>> {
+        let id = reference.and_then(|reference| reference.get("Ref")?.as_str());
+        let Some((id, policy)) = id.and_then(|id| policies.get_key_value(id)) else { return Ok(None) };
+        let place = || format!("in resource {id}");
+        let policy = Policy::deserialize(policy).with_context(place)?;
+        let mut most = BTreeSet::new();
+        for statement in policy.statement {
+            most.extend(statement.accesses(tables, bounded_beside).with_context(place)?);
+        }
+        Ok(Some(Self(most)))
+    }
+}
+
 impl Statement {
-    /// What it grants on tables and indexes.
-    fn accesses(self, tables: &BTreeMap<String, String>) -> Result<Vec<Access>> {
+    /// What it grants on tables and indexes. `beside` tells what it may grant on something else.
+    fn accesses(
+        self,
+        tables: &BTreeMap<String, String>,
+        beside: fn(&str, &BTreeMap<String, String>) -> &'static [&'static str],
+    ) -> Result<Vec<Access>> {
         let Self { effect: Effect::Allow, action, resource } = self;
         let actions = match action {
             OneOrMore::One(action) => vec![action],
@@ -117,7 +154,9 @@ impl Statement {
         let of_table = resource.split_once(".Arn").and_then(|(id, rest)| Some((tables.get(id)?, rest)));
         let Some((name, rest)) = of_table.filter(|(_, rest)| rest.is_empty() || rest.starts_with("/index/"))
         else {
-            check_beside(&resource, &actions, tables)?;
+            let understood = beside(&resource, tables);
+            let all = actions.iter().all(|action| understood.contains(&action.as_str()));
+            ensure!(all, "{actions:?} on {resource} is not understood here");
             return Ok(Vec::new());
         };
         ensure!(
@@ -153,11 +192,10 @@ impl Intercept for Permissions {
     }
 }
 
-/// What a function may have granted beside tables and indexes: for the event source mapping, which acts in its name, to
-/// read a table's stream and to note what it gave up. Anything else would be a right that no test sees used.
-fn check_beside(resource: &str, actions: &[String], tables: &BTreeMap<String, String>) -> Result<()> {
-    let is_stream = resource.strip_suffix(".StreamArn").is_some_and(|id| tables.contains_key(id));
-    let understood: &[&str] = if is_stream {
+/// What a function may have granted on something beside tables and indexes: for the event source mapping, which acts in its
+/// name, to read a table's stream and to note what it gave up. Anything else would be a right that no test sees used.
+fn granted_beside(resource: &str, tables: &BTreeMap<String, String>) -> &'static [&'static str] {
+    if resource.strip_suffix(".StreamArn").is_some_and(|id| tables.contains_key(id)) {
         &[
             "dynamodb:DescribeStream",
             "dynamodb:GetRecords",
@@ -168,10 +206,16 @@ fn check_beside(resource: &str, actions: &[String], tables: &BTreeMap<String, St
         &["sqs:SendMessage"]
     } else {
         &[]
-    };
-    let all = actions.iter().all(|action| understood.contains(&action.as_str()));
-    ensure!(all, "{actions:?} on {resource} is not understood here");
-    Ok(())
+    }
+}
+
+/// The same of a boundary, which has to name what SAM gives to each role by itself: to write logs and traces.
+fn bounded_beside(resource: &str, tables: &BTreeMap<String, String>) -> &'static [&'static str] {
+    match granted_beside(resource, tables) {
+        ["sqs:SendMessage"] => &["sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"],
+        [] if resource == "*" => &["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+        granted => granted,
+    }
 }
 
 /// The permissions that an operation takes; a transaction takes those of its parts.
@@ -201,4 +245,45 @@ fn part(item: &TransactWriteItem) -> Option<Access> {
         return Some(Access::new("UpdateItem", Some(update.table_name()), None));
     }
     item.put().map(|put| Access::new("PutItem", Some(put.table_name()), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::{BUILT_IN, Template, Values};
+
+    fn parse(text: &str, parameters: &[(&str, &str)]) -> Result<Template> {
+        let given =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Template::parse(text, &Values { given: &given, assumed: Vec::new() }, None, &|_| None)
+    }
+
+    #[test]
+    fn the_boundary_is_what_the_functions_may_do_taken_together() {
+        for tracing in ["Active", "PassThrough"] {
+            let template = parse(BUILT_IN, &[("Tracing", tracing)]).unwrap();
+            let granted: BTreeSet<Access> =
+                template.functions.iter().flat_map(|function| function.permissions.granted.clone()).collect();
+            assert_eq!(template.boundary, Some(Boundary(granted)));
+        }
+    }
+
+    #[test]
+    fn a_right_beyond_the_boundary_is_an_error_that_names_it() {
+        let wider = BUILT_IN.replace(
+            "              Action: dynamodb:GetItem\n",
+            "              Action: [dynamodb:GetItem, dynamodb:Scan]\n",
+        );
+        let error = format!("{:#}", parse(&wider, &[]).unwrap_err());
+        assert!(
+            error.ends_with(
+                "the permissions boundary does not let GetSession do dynamodb:Scan on SessionsTable"
+            ),
+            "{error}"
+        );
+        let without = wider.replace("    PermissionsBoundary: !Ref FunctionBoundary\n", "");
+        assert_eq!(parse(&without, &[]).unwrap().boundary, None);
+        let elsewhere = wider.replace("!Ref FunctionBoundary", "arn:aws:iam::000000000000:policy/boundary");
+        assert_eq!(parse(&elsewhere, &[]).unwrap().boundary, None);
+    }
 }

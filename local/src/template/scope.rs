@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
+/// Stands for a property or an item that is left out, as `!Ref AWS::NoValue`.
+const NO_VALUE: &str = "AWS::NoValue";
+
 /// What is known of the names in a template when its functions are resolved.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
@@ -69,7 +72,10 @@ impl Scope {
     /// `value` without intrinsic functions. One that cannot be resolved here is an error that names it.
     pub(super) fn resolve(&self, value: &Value) -> Result<Value> {
         match value {
-            Value::Array(items) => items.iter().map(|item| self.resolve(item)).collect(),
+            Value::Array(items) => {
+                let items = items.iter().map(|item| self.resolve(item));
+                items.filter(|item| !item.as_ref().is_ok_and(|item| item == NO_VALUE)).collect()
+            }
             Value::Object(entries) => match single(entries) {
                 Some((function, argument))
                     if function.starts_with("Fn::") || ["Ref", "Condition"].contains(&function) =>
@@ -80,7 +86,9 @@ impl Scope {
                     let resolved = |(key, value): (&String, &Value)| {
                         Ok((key.clone(), self.resolve(value).with_context(|| format!("in {key}"))?))
                     };
-                    entries.iter().map(resolved).collect::<Result<Map<_, _>>>().map(Value::Object)
+                    let mut entries = entries.iter().map(resolved).collect::<Result<Map<_, _>>>()?;
+                    entries.retain(|_, value| value != NO_VALUE);
+                    Ok(Value::Object(entries))
                 }
             },
             plain => Ok(plain.clone()),
@@ -92,6 +100,9 @@ impl Scope {
         match (function, argument) {
             ("Ref", argument) => {
                 let name = argument.as_str().context("Ref takes a name")?;
+                if name == NO_VALUE {
+                    return Ok(json!(NO_VALUE));
+                }
                 self.references.get(name).cloned().with_context(|| format!("!Ref {name} names nothing"))
             }
             ("Fn::GetAtt", argument) => {
@@ -99,7 +110,14 @@ impl Scope {
                     argument.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 Ok(json!(self.attribute(&parts.join("."))))
             }
-            ("Fn::Sub", Value::String(text)) => Ok(json!(self.substitute(text)?)),
+            ("Fn::Sub", Value::String(text)) => Ok(json!(self.substitute(text, &Map::new())?)),
+            ("Fn::Sub", argument) => {
+                let Some([Value::String(text), values]) = argument.as_array().map(Vec::as_slice) else {
+                    bail!("Fn::Sub takes a text, or one and values")
+                };
+                let values = self.resolve(values)?;
+                Ok(json!(self.substitute(text, values.as_object().context("Fn::Sub takes values by name")?)?))
+            }
             ("Fn::Join", argument) => {
                 let Some([Value::String(delimiter), items]) = argument.as_array().map(Vec::as_slice) else {
                     bail!("Fn::Join takes a delimiter and a list")
@@ -134,15 +152,16 @@ impl Scope {
         }
     }
 
-    /// `text` with what the names in it stand for, as `Ref` or `GetAtt` would.
-    fn substitute(&self, text: &str) -> Result<String> {
+    /// `text` with what the names in it stand for: `values` of its own, or what `Ref` or `GetAtt` would give.
+    fn substitute(&self, text: &str, values: &Map<String, Value>) -> Result<String> {
         let mut parts = text.split("${");
         let mut whole = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (name, rest) = part.split_once('}').context("Fn::Sub: a brace is not closed")?;
-            let value = match name.split_once('.') {
-                Some(_) => self.attribute(name),
-                None => text_of(&self.resolve(&json!({ "Ref": name }))?),
+            let value = match (values.get(name), name.split_once('.')) {
+                (Some(value), _) => text_of(value),
+                (None, Some(_)) => self.attribute(name),
+                (None, None) => text_of(&self.resolve(&json!({ "Ref": name }))?),
             };
             whole.push_str(&value);
             whole.push_str(rest);
@@ -174,6 +193,10 @@ mod tests {
         assert_eq!(scope.resolve(&json!({ "a": { "Ref": "X" } })).unwrap(), json!({ "a": [1, 2] }));
         let substituted = scope.resolve(&json!({ "Fn::Sub": "${T.Arn}/x/${X}!" })).unwrap();
         assert_eq!(substituted, json!("T.Arn/x/[1,2]!"));
+        let with_values = json!({ "Fn::Sub": ["${Own}${X}", { "Own": { "Ref": "X" } }] });
+        assert_eq!(scope.resolve(&with_values).unwrap(), json!("[1,2][1,2]"));
+        let absent = json!({ "a": { "Ref": "AWS::NoValue" }, "b": [1, { "Ref": "AWS::NoValue" }] });
+        assert_eq!(scope.resolve(&absent).unwrap(), json!({ "b": [1] }));
         let joined = json!({ "Fn::Join": ["-", ["a", { "Fn::Join": ["", { "Ref": "X" }] }]] });
         assert_eq!(scope.resolve(&joined).unwrap(), json!("a-12"));
         assert_eq!(scope.resolve(&json!({ "Fn::Split": ["-", joined] })).unwrap(), json!(["a", "12"]));
@@ -182,6 +205,7 @@ mod tests {
             (json!({ "a": { "Fn::Select": [0, "x"] } }), "in a: Fn::Select is not understood here"),
             (json!({ "Fn::If": ["C", 1, 2] }), "there is no condition C"),
             (json!({ "Fn::Join": [",", "x"] }), "Fn::Join takes a list"),
+            (json!({ "Fn::Sub": ["x", 1] }), "Fn::Sub takes values by name"),
             (json!({ "Fn::Split": "x" }), "Fn::Split takes a delimiter and a text"),
         ] {
             assert_eq!(format!("{:#}", scope.resolve(&value).unwrap_err()), expected);

@@ -110,7 +110,6 @@ async fn count_each_event() {
         "SessionsExpired": 4,
         "SessionsEngaged": 3,
         "SessionsEnded": 2,
-        "Heartbeats": 4,
         "RequestsDenied": 5,
     });
     assert_eq!(line, expected);
@@ -119,7 +118,7 @@ async fn count_each_event() {
         (&metrics["Namespace"], &metrics["Dimensions"]),
         (&json!("UserSessions"), &json!([["Service"]]))
     );
-    assert_eq!(metrics["Metrics"].as_array().unwrap().len(), 7);
+    assert_eq!(metrics["Metrics"].as_array().unwrap().len(), 6);
     assert!(described["Timestamp"].as_i64().unwrap() > 1_700_000_000_000);
 
     let mut nothing = Vec::new();

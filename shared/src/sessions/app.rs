@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::Client;
 use chrono::TimeDelta;
 
 use super::{
-    rules::{Lifetimes, Limits, Moment},
+    client_policy::ClientPolicy,
+    rules::{ClientInfo, Lifetimes, Limits, Moment},
     store::Store,
 };
 use crate::{
@@ -33,7 +34,9 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// `MAX_SESSIONS_PER_USER` and `MAX_STARTS_PER_USER_PER_HOUR`.
     pub limits: Limits,
-    /// `LOG_USER_ID`.
+    /// `STORED_IP_ADDRESS` and `STORED_USER_AGENT`.
+    pub clients: ClientPolicy,
+    /// `LOG_USER_ID` and `LOG_USER_ID_KEY`.
     pub user_names: UserNames,
 }
 
@@ -66,6 +69,7 @@ impl Settings {
                 retention: TimeDelta::days(retention),
             },
             limits: Limits { live, starts },
+            clients: ClientPolicy::read(environment)?,
             user_names: UserNames::read(environment)?,
         })
     }
@@ -92,6 +96,12 @@ impl App {
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
         self.settings.lifetimes
+    }
+
+    /// Of a device what a session of it keeps.
+    #[must_use]
+    pub fn kept(&self, client: ClientInfo) -> ClientInfo {
+        self.settings.clients.apply(client)
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -130,6 +140,7 @@ mod tests {
         assert_eq!(settings.lifetimes.retention, TimeDelta::days(90));
         assert_eq!(settings.limits, Limits { live: 100, starts: 300 });
         assert_eq!(settings.user_names, UserNames::Hash);
+        assert_eq!(settings.clients, ClientPolicy::default());
         let own = [("MAX_SESSIONS_PER_USER", "1000"), ("MAX_STARTS_PER_USER_PER_HOUR", "0")];
         let settings = read(&[&COMPLETE[..], &own].concat()).unwrap();
         assert_eq!(settings.limits, Limits { live: 1_000, starts: 0 });
@@ -162,6 +173,11 @@ mod tests {
                 "the environment variable MAX_STARTS_PER_USER_PER_HOUR must be a whole number from 0 to 1000, not \"1001\"",
             ),
             ("LOG_USER_ID", "yes", "the environment variable LOG_USER_ID must be hash or plain, not \"yes\""),
+            (
+                "STORED_IP_ADDRESS",
+                "some",
+                "the environment variable STORED_IP_ADDRESS must be full, truncated or none, not \"some\"",
+            ),
         ] {
             let variables = [&COMPLETE[..], &[(name, value)]].concat();
             assert_eq!(read(&variables).unwrap_err().to_string(), expected);

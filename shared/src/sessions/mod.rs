@@ -7,6 +7,7 @@ mod active;
 mod app;
 mod chain;
 pub mod changes;
+mod client_policy;
 pub mod conditions;
 mod error;
 pub(crate) mod image;
@@ -22,6 +23,7 @@ mod visit;
 
 pub use self::{
     app::{App, Settings},
+    client_policy::{ClientPolicy, Kept},
     error::{Malformed, SessionError, StoreError},
     store::{Records, Store, Write},
     visit::Visit,

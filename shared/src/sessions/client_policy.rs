@@ -1,0 +1,172 @@
+//! How much of a device a session keeps: its address and user agent as they came, less of them, or nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::rules::ClientInfo;
+use crate::settings::{Environment, SettingsError};
+
+/// What sessions keep of the device that started them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientPolicy {
+    /// `STORED_IP_ADDRESS`.
+    pub ip_address: Kept,
+    /// `STORED_USER_AGENT`.
+    pub user_agent: Kept,
+}
+
+/// How much is kept of something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// All of it.
+    #[default]
+    Full,
+    /// What it has in common with many others'.
+    Truncated,
+    /// Nothing.
+    Nothing,
+}
+
+impl ClientPolicy {
+    /// What the environment says; all is kept where it says nothing.
+    pub(super) fn read(environment: &Environment<'_>) -> Result<Self, SettingsError> {
+        Ok(Self {
+            ip_address: Kept::read(environment, "STORED_IP_ADDRESS")?,
+            user_agent: Kept::read(environment, "STORED_USER_AGENT")?,
+        })
+    }
+
+    pub(super) fn apply(self, client: ClientInfo) -> ClientInfo {
+        ClientInfo {
+            ip_address: self.ip_address.of(client.ip_address, network),
+            user_agent: self.user_agent.of(client.user_agent, browser_and_system),
+        }
+    }
+}
+
+impl Kept {
+    fn read(environment: &Environment<'_>, name: &'static str) -> Result<Self, SettingsError> {
+        match environment.text(name).as_str() {
+            "" | "full" => Ok(Self::Full),
+            "truncated" => Ok(Self::Truncated),
+            "none" => Ok(Self::Nothing),
+            value => {
+                let (expected, value) = ("full, truncated or none", value.to_owned());
+                Err(SettingsError::Invalid { name, expected, value })
+            }
+        }
+    }
+
+    fn of(self, text: Option<String>, truncate: fn(&str) -> Option<String>) -> Option<String> {
+        match self {
+            Self::Full => text,
+            Self::Truncated => text.as_deref().and_then(truncate),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// The network of an address, as wide as a provider gives one to a site or to many customers: the first 24 bits of an
+/// IPv4 address, 48 of an IPv6 one. Nothing of what is no address.
+fn network(address: &str) -> Option<String> {
+    Some(match address.parse().ok()? {
+        IpAddr::V4(address) => {
+            let [one, two, three, _] = address.octets();
+            Ipv4Addr::new(one, two, three, 0).to_string()
+        }
+        IpAddr::V6(address) => {
+            let [one, two, three, ..] = address.segments();
+            Ipv6Addr::new(one, two, three, 0, 0, 0, 0, 0).to_string()
+        }
+    })
+}
+
+/// A user agent's products with the first numbers of their versions, and what the first comment says of the system: no
+/// model of a device, and nothing that a program adds of its own.
+fn browser_and_system(agent: &str) -> Option<String> {
+    let mut short: Vec<String> = Vec::new();
+    let mut rest = agent;
+    while let Some((before, after)) = rest.split_once('(') {
+        short.extend(before.split_whitespace().filter_map(product));
+        let (comment, after) = after.split_once(')').unwrap_or((after, ""));
+        short.push(format!("({})", system(comment)));
+        rest = after;
+    }
+    short.extend(rest.split_whitespace().filter_map(product));
+    (!short.is_empty()).then(|| short.join(" "))
+}
+
+/// `Chrome/131` of `Chrome/131.0.6778.86`, `Mobile` of itself or of `Mobile/15E148`; nothing of what is no product.
+fn product(token: &str) -> Option<String> {
+    let (name, version) = token.split_once('/').unwrap_or((token, ""));
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return None;
+    }
+    let major: String = version.chars().take_while(char::is_ascii_digit).collect();
+    let is_version =
+        !major.is_empty() && version[major.len()..].chars().all(|next| next == '.' || next.is_ascii_digit());
+    Some(if is_version { format!("{name}/{major}") } else { name.to_owned() })
+}
+
+/// The first two parts of a comment: `Linux; Android 14`, without the `Pixel 8` that comes next.
+fn system(comment: &str) -> String {
+    comment.split(';').map(str::trim).take(2).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(ip_address: Kept, user_agent: Kept) -> (Option<String>, Option<String>) {
+        let client = ClientInfo {
+            ip_address: Some("203.0.113.77".to_owned()),
+            user_agent: Some("curl/8.5.0".to_owned()),
+        };
+        let client = ClientPolicy { ip_address, user_agent }.apply(client);
+        (client.ip_address, client.user_agent)
+    }
+
+    #[test]
+    fn each_is_kept_whole_in_part_or_not_at_all() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(kept(Kept::Full, Kept::Full), (some("203.0.113.77"), some("curl/8.5.0")));
+        assert_eq!(kept(Kept::Truncated, Kept::Full), (some("203.0.113.0"), some("curl/8.5.0")));
+        assert_eq!(kept(Kept::Nothing, Kept::Truncated), (None, some("curl/8")));
+        assert_eq!(kept(Kept::Full, Kept::Nothing), (some("203.0.113.77"), None));
+    }
+
+    #[test]
+    fn a_network_names_no_host() {
+        for (address, expected) in [
+            ("198.51.100.255", Some("198.51.100.0")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1::")),
+            ("::ffff:198.51.100.7", Some("::")),
+            ("somewhere", None),
+            ("", None),
+        ] {
+            assert_eq!(network(address).as_deref(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_user_agent_loses_its_builds_models_and_what_apps_add() {
+        for (agent, expected) in [
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.6778.86 Safari/537.36",
+                "Mozilla/5 (Windows NT 10.0; Win64) AppleWebKit/537 (KHTML, like Gecko) Chrome/131 Safari/537",
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 14; Pixel 8 Build/UQ1A.1) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36",
+                "Mozilla/5 (Linux; Android 14) AppleWebKit/537 (KHTML, like Gecko) Chrome/131 Mobile Safari/537",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 [FBAN/FBIOS;FBDM/{0=1}] user-4711",
+                "Mozilla/5 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605 (KHTML, like Gecko) Mobile",
+            ),
+            ("app/4711-secret", "app"),
+            ("broken (comment; two; three", "broken (comment; two)"),
+        ] {
+            assert_eq!(browser_and_system(agent).as_deref(), Some(expected), "{agent}");
+        }
+        assert_eq!(browser_and_system("4711"), None);
+    }
+}
