@@ -130,8 +130,25 @@ class Stack:
                 yield name, self.resolve(resource.get("Properties", {}))
 
 
+def deployable():
+    """The built template as ministack takes it: it refuses a stack that has an alarm on an expression of metrics."""
+    built = "target/built.yaml"
+    with open(".aws-sam/build/template.yaml", encoding="utf-8") as file:
+        template = samcli.yamlhelper.yaml_parse(file.read())
+    for name, resource in list(template["Resources"].items()):
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
+            del template["Resources"][name]
+            print(f"  LEFT OUT: ministack does not know alarms on several metrics: {name}", file=sys.stderr)
+        elif "CodeUri" in resource.get("Properties", {}):
+            resource["Properties"]["CodeUri"] = os.path.abspath(f".aws-sam/build/{name}")
+    with open(built, "w", encoding="utf-8") as file:
+        file.write(samcli.yamlhelper.yaml_dump(template))
+    return built
+
+
 def deploy(endpoint, stack, parameters):
     command = ["sam", "deploy", "--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
+    command += ["--template-file", deployable()]
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
     if parameters:
         command += ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
