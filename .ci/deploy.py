@@ -90,6 +90,33 @@ def check_document():
     print("  the API's document is valid OpenAPI 3.0, with and without a domain of its own", file=sys.stderr)
 
 
+def check_names():
+    """Nothing has a name that a second stack, or the same one in another region, would have too."""
+    per_region = {"AWS::Logs::LogGroup": "LogGroupName"}
+    per_account = {"AWS::CloudWatch::Dashboard": "DashboardName"}
+    # Names that need not be unique, or are so within something that is.
+    free = {
+        "AWS::ApiGatewayV2::Api": {"Name"},
+        "AWS::ApiGatewayV2::ApiMapping": {"DomainName"},
+        "AWS::ApiGatewayV2::DomainName": {"DomainName"},
+        "AWS::ApiGatewayV2::Stage": {"StageName"},
+        "AWS::CloudWatch::Alarm": {"MetricName"},
+        "AWS::Cognito::UserPool": {"UserPoolName"},
+        "AWS::Cognito::UserPoolGroup": {"GroupName"},
+        "AWS::Lambda::EventSourceMapping": {"FunctionName"},
+        "AWS::Lambda::Permission": {"FunctionName"},
+        "AWS::Logs::MetricFilter": {"LogGroupName"},
+    }
+    for name, resource in Stack({}).template["Resources"].items():
+        properties, kind = resource.get("Properties", {}), resource["Type"]
+        for key in {key for key in properties if key.endswith("Name")} - free.get(kind, set()):
+            text = json.dumps(properties[key])
+            assert key in (per_region.get(kind), per_account.get(kind)), f"{name} has a name of its own: {text}"
+            assert "AWS::StackName" in text, (name, text)
+            assert kind not in per_account or "AWS::Region" in text, (name, text)
+    print("  nothing has a name that another stack or region would have too", file=sys.stderr)
+
+
 def check_configurations():
     """The configurations of samconfig.toml: which can be deployed as they are, and what the others are refused for."""
     with open("samconfig.toml", "rb") as file:
@@ -244,6 +271,7 @@ def main():
     (parameters["JwtAudience"],) = rest
     check_cors()
     check_document()
+    check_names()
     check_configurations()
     deploy(endpoint, STACK, parameters)
     stack = Stack.deployed(of("cloudformation"), STACK, parameters)

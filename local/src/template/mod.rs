@@ -73,7 +73,7 @@ const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 const MANAGED_POLICY: &str = "AWS::IAM::ManagedPolicy";
 const USER_POOL_CLIENT: &str = "AWS::Cognito::UserPoolClient";
 /// Resources that change nothing about what the API does here.
-const BESIDE: [&str; 10] = [
+const BESIDE: [&str; 12] = [
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::DomainName",
     "AWS::CloudWatch::Alarm",
@@ -81,6 +81,8 @@ const BESIDE: [&str; 10] = [
     "AWS::Cognito::UserPool",
     "AWS::Cognito::UserPoolDomain",
     "AWS::Cognito::UserPoolGroup",
+    "AWS::KMS::Alias",
+    "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
     "AWS::SQS::Queue",
@@ -154,11 +156,13 @@ impl Template {
         let function = |(logical_id, properties)| Function::of(logical_id, properties, &around);
         let mut functions =
             std::mem::take(&mut resources.functions).into_iter().map(function).collect::<Result<Vec<_>>>()?;
+        let operations: Vec<Route> = functions.iter().flat_map(|function| function.routes.clone()).collect();
         for (logical_id, routes) in resources.page_routes.by_function()? {
             let function = functions.iter_mut().find(|function| function.logical_id == logical_id);
             function.with_context(|| format!("there is no function {logical_id}"))?.routes.extend(routes);
         }
         api.check_routes(&functions.iter().flat_map(|function| &function.routes).collect::<Vec<_>>())?;
+        api.check_operations(&operations)?;
         let Resources { tables, streams, callback_urls, .. } = resources;
         Ok(Self { functions, tables, api, streams, callback_urls, boundary })
     }

@@ -193,7 +193,8 @@ impl Intercept for Permissions {
 }
 
 /// What a function may have granted on something beside tables and indexes: for the event source mapping, which acts in its
-/// name, to read a table's stream and to note what it gave up. Anything else would be a right that no test sees used.
+/// name, to read a table's stream and to note what it gave up, and whatever keys all that is encrypted with. Anything else
+/// would be a right that no test sees used.
 fn granted_beside(resource: &str, tables: &BTreeMap<String, String>) -> &'static [&'static str] {
     if resource.strip_suffix(".StreamArn").is_some_and(|id| tables.contains_key(id)) {
         &[
@@ -203,7 +204,7 @@ fn granted_beside(resource: &str, tables: &BTreeMap<String, String>) -> &'static
             "dynamodb:ListStreams",
         ]
     } else if resource.ends_with(".Arn") {
-        &["sqs:SendMessage"]
+        &["sqs:SendMessage", "kms:Decrypt", "kms:GenerateDataKey"]
     } else {
         &[]
     }
@@ -212,8 +213,14 @@ fn granted_beside(resource: &str, tables: &BTreeMap<String, String>) -> &'static
 /// The same of a boundary, which has to name what SAM gives to each role by itself: to write logs and traces.
 fn bounded_beside(resource: &str, tables: &BTreeMap<String, String>) -> &'static [&'static str] {
     match granted_beside(resource, tables) {
-        ["sqs:SendMessage"] => &["sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"],
         [] if resource == "*" => &["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+        ["sqs:SendMessage", ..] => &[
+            "sqs:SendMessage",
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+        ],
         granted => granted,
     }
 }

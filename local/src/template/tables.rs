@@ -34,6 +34,13 @@ pub struct TableDefinition {
     pub billing_mode: String,
     #[serde(rename = "DeletionProtectionEnabled")]
     _deletion_protection_enabled: Option<IgnoredAny>,
+    #[serde(rename = "SSESpecification")]
+    _sse_specification: Option<IgnoredAny>,
+    /// Of a table that was restored under a name of its own. Here it has another, as all tables do.
+    #[serde(rename = "TableName")]
+    _table_name: Option<IgnoredAny>,
+    #[serde(rename = "Tags")]
+    _tags: Option<IgnoredAny>,
     #[serde(rename = "PointInTimeRecoverySpecification")]
     _point_in_time_recovery_specification: Option<IgnoredAny>,
 }

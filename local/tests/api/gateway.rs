@@ -276,7 +276,17 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ("Type: HttpApi", "Type: Schedule", "the event type Schedule is not understood here"),
         ("$request.header.Authorization", "$request.querystring.token", "the identity source"),
         ("maxAge: 7200", "allowAnything: true", "unknown field `allowAnything`"),
-        ("paths: {}", "paths: { /x: {} }", "paths of the DefinitionBody are not understood here"),
+        (
+            "          /auth/login:\n",
+            "          /x: { get: { responses: { default: {} } } }\n          /auth/login:\n",
+            "the DefinitionBody has an operation that no function has",
+        ),
+        ("          /auth/login:\n", "          /auth/log:\n", "the DefinitionBody has no POST /auth/login"),
+        (
+            "required: true, schema: { type: string } }]",
+            "required: true }]",
+            "lacks a parameter of its path, a schema or the responses",
+        ),
         ("!Ref SessionsTable", "!Ref Sessions", "!Ref Sessions names nothing"),
         ("!Ref SessionsTable", "!Sub '${Sessions}'", "!Ref Sessions names nothing"),
         ("!Ref SessionsTable", "!Select [0, [x]]", "Fn::Select is not understood here"),
@@ -289,7 +299,7 @@ async fn a_template_that_is_not_understood_is_an_error_at_start() {
         ),
         ("Resource: !GetAtt MetricsTable.Arn", "Resource: '*'", "on * is not understood here"),
         ("Action: dynamodb:Query", "Action: dynamodb:*", "an action on"),
-        ("Effect: Allow", "Effect: Deny", "the policies of ContentEngaged are not understood here"),
+        ("Effect: Allow", "Effect: Deny", "unknown variant `Deny`"),
         ("DefaultAuthorizer: Jwt", "DefaultAuthorizer: Other", "there is no authorizer Other"),
         ("Path: /auth/logout", "Path: /auth/login", "POST /auth/login cannot be told from POST /auth/login"),
         (

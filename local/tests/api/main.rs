@@ -6,6 +6,7 @@
 
 mod authorizer;
 mod chains;
+mod clients;
 mod conditions;
 mod cors;
 mod costs;
