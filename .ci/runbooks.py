@@ -32,8 +32,10 @@ PAGE = "docs/operations.md"
 # Not the default, so that it can be seen whether it comes back.
 RESERVED = 9
 
-# In the place of `aws`: notes what it did. What ministack does not know is no failure.
+# In the place of `aws`: notes what it did. What ministack does not know is no failure. Its changes are done in a moment, but
+# `aws … wait`, which looks first and then every half minute, would often come a moment too early.
 AWS = r"""#!/usr/bin/env bash
+[ "$2" != wait ] || sleep 3
 {aws} "$@" 2>"$0.errors" && status=0 || status=$?
 cat "$0.errors" >&2
 if [ $status -ne 0 ] && grep -qiE '{unknown}' "$0.errors"; then
@@ -43,7 +45,8 @@ fi
 echo "$1 $2" >>"$0.ran"
 exit $status
 """
-UNKNOWN = "UnknownOperation|Unknown operation|InvalidAction|NotImplemented|not implemented|Unsupported service"
+# A service that it does not have at all is answered 400 without a word.
+UNKNOWN = r"Unknown operation|UnknownOperation|InvalidAction|[Nn]ot ?[Ii]mplemented|\(400\) when calling"
 
 
 def blocks(heading):
@@ -87,20 +90,22 @@ class Shell:
         )
 
     def run(self, block):
-        """Runs a block, with what is another here in the place of what the page says, and prints both."""
+        """Runs a block, with what is another here in the place of what the page says; prints both, returns what it prints."""
         for told, meant in self.replaced.items():
             if told in block:
                 self.unused.discard(told)
                 block = block.replace(told, meant)
         self.block.write_text(block, encoding="utf-8")
         mark = f"-- {uuid.uuid4()} --"
-        self.process.stdin.write(f". {self.block} </dev/null\necho '{mark}'\n")
+        self.process.stdin.write(f". {self.block} </dev/null\nprintf '\\n%s\\n' '{mark}'\n")
         self.process.stdin.flush()
         print("".join(f"$ {line}\n" for line in block.splitlines()), end="", flush=True)
+        printed = []
         for line in self.process.stdout:
             if line == f"{mark}\n":
-                return
+                return "".join(printed)
             print(f"  {line}", end="", flush=True)
+            printed.append(line)
         sys.exit(f"{PAGE}: a command of the last block fails")
 
     def noted(self, what):
@@ -177,7 +182,8 @@ class Deployment:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def mapping(self):
-        return self.of("lambda").get_event_source_mapping(UUID=self.stack().physical["RollupStream"])
+        mapping = self.of("lambda").get_event_source_mapping(UUID=self.stack().physical["RollupStream"])
+        return {key: mapping[key] for key in ("UUID", "EventSourceArn", "State")}
 
     def table(self, logical_id):
         name = self.stack().physical[logical_id]
@@ -208,13 +214,15 @@ class Restore:
         return {
             "restore-table-to-point-in-time": self.comes_later,
             "--no-enabled": self.is_stopped,
+            "propose switched": self.lets_go,
             "execute-change-set --stack-name \"$stack\" --change-set-name restore-switched": self.is_switched,
             "delete-function-concurrency": self.goes_on,
+            "propose imported": self.imports,
             "execute-change-set --stack-name \"$stack\" --change-set-name restore-imported": self.is_imported,
             "execute-change-set --stack-name \"$stack\" --change-set-name restore-before": self.is_whole,
         }
 
-    def comes_later(self):
+    def comes_later(self, _):
         """ministack restores the present state. So what comes from here on is later than the moment."""
         self.late = self.api.login("dan")
         self.api.end("cleo", self.left)
@@ -225,12 +233,16 @@ class Restore:
                 sessions.delete_item(TableName=self.old[0], Key={"pk": item["pk"], "sk": item["sk"]})
         assert self.api.heartbeat("ann", self.kept) == "renewed", "the harm was done"
 
-    def is_stopped(self):
+    def is_stopped(self, _):
         assert self.api.heartbeat("dan", self.late) in (429, 500, 503), "heartbeats are refused"
         self.mapping = self.deployment.mapping()
         assert self.mapping["State"] == "Disabled", self.mapping
 
-    def is_switched(self):
+    def lets_go(self, printed):
+        removed = re.findall(r"^Remove\s+(\w+)", printed, re.MULTILINE)
+        assert sorted(removed) == ["MetricsTable", "SessionsTable"], removed
+
+    def is_switched(self, _):
         outputs = self.deployment.outputs()
         self.new = [outputs["SessionsTableName"], outputs["MetricsTableName"]]
         assert not set(self.new) & set(self.old), (self.new, self.old)
@@ -239,25 +251,30 @@ class Restore:
             assert self.deployment.of("dynamodb").describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE"
         assert not {"SessionsTable", "MetricsTable"} & set(self.deployment.stack().physical)
 
-    def goes_on(self):
+    def goes_on(self, _):
         assert self.deployment.concurrency("Heartbeat") == RESERVED, self.deployment.concurrency("Heartbeat")
         assert self.api.heartbeat("ann", self.kept) == "active", "what was stored at the moment is there"
         assert self.api.heartbeat("ben", self.over) == "expired", "what had ended has ended"
         assert self.api.heartbeat("cleo", self.left) == "active", "what ended later is live"
         assert self.api.heartbeat("dan", self.late) == "renewed", "what started later is unknown"
 
-    def is_imported(self):
+    def imports(self, printed):
+        changes = re.findall(r"^([A-Z][a-z]+)\t(\w+)\tNone$", printed, re.MULTILINE)
+        assert sorted(changes) == [("Import", "MetricsTable"), ("Import", "SessionsTable")], printed
+
+    def is_imported(self, _):
         assert self.tables() == self.new, (self.tables(), self.new)
 
-    def is_whole(self):
+    def is_whole(self, printed):
         deployment = self.deployment
+        assert printed.count("IN_SYNC") == 2, printed
         assert self.tables() == self.new and deployment.outputs()["SessionsTableName"] == self.new[0]
         stream = deployment.table("SessionsTable")["LatestStreamArn"]
         mapping = deployment.mapping()
         assert mapping["EventSourceArn"] == stream != self.mapping["EventSourceArn"], (mapping, self.mapping)
         assert mapping["State"] == "Enabled", mapping
-        roles = json.dumps(deployment.of("cloudformation").get_template(StackName=STACK)["TemplateBody"])
-        assert self.new[0] not in roles, "the template is the stack's own"
+        template = json.dumps(deployment.of("cloudformation").get_template(StackName=STACK)["TemplateBody"])
+        assert self.new[0] not in template, "the template is the stack's own"
 
     def deploys_again(self):
         """The next `sam deploy` finds nothing to change."""
@@ -286,9 +303,9 @@ def restore(shell, deployment):
         print()
         if "recount" in block:
             deployment.roll_up()
-        shell.run(block)
+        printed = shell.run(block)
         for words in [words for words in left if words in block]:
-            left.pop(words)()
+            left.pop(words)(printed)
     assert not left, f"{PAGE}: no block of the restore has {list(left)}"
     rehearsal.deploys_again()
 
