@@ -36,7 +36,8 @@ RESERVED = 9
 # `aws … wait`, which looks first and then every half minute, would often come a moment too early.
 AWS = r"""#!/usr/bin/env bash
 [ "$2" != wait ] || sleep 3
-{aws} "$@" 2>"$0.errors" && status=0 || status=$?
+# The variable alone does not do for queues.
+{aws} "$@" --endpoint-url "$AWS_ENDPOINT_URL" 2>"$0.errors" && status=0 || status=$?
 cat "$0.errors" >&2
 if [ $status -ne 0 ] && grep -qiE '{unknown}' "$0.errors"; then
   echo "$1 $2" >>"$0.left-out"
