@@ -8,7 +8,8 @@ does, which ministack does not know; and compares the metrics that the API then 
 
     deploy.py rollup ENDPOINT ISSUER
 
-Deploys a second stack with nothing but the template's defaults, as in a first deployment, and looks at its user pool.
+Deploys a second stack with nothing but the template's defaults, as in a first deployment, and looks at its user pool;
+then it gives the stack a domain name.
 
     deploy.py defaults ENDPOINT
 
@@ -241,16 +242,35 @@ def check_user_pool(outputs, cognito):
     assert groups == ["metrics:read"], groups
 
 
+def check_domain(endpoint, name):
+    """An update gives the stack a domain name: outputs, pages and their policy follow."""
+    certificate = f"arn:aws:acm:{REGION}:000000000000:certificate/x"
+    deploy(endpoint, name, {"DomainName": "sessions.example.com", "DomainCertificateArn": certificate})
+    cloudformation = client("cloudformation", endpoint)
+    outputs = outputs_of(cloudformation, name)
+    assert outputs["ApiUrl"] == "https://sessions.example.com" and outputs["DomainTarget"], outputs
+    settings = json.loads(get(outputs["DashboardUrl"].replace("/dashboard", "/settings.json"))[0])
+    assert settings["apiUrl"] == outputs["ApiUrl"], settings
+    policy = get(outputs["DashboardUrl"])[1]["content-security-policy"]
+    assert re.search(r"connect-src [^;]*https://sessions\.example\.com", policy), policy
+    print(f"  with a domain: {outputs['ApiUrl']}, which is an alias of {outputs['DomainTarget']}")
+
+
+def outputs_of(cloudformation, name):
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
 def main():
     command, endpoint, *rest = sys.argv[1:]
     of = lambda service: client(service, endpoint)
     if command == "defaults":
         name = f"{STACK}-defaults"
         deploy(endpoint, name, {})
-        (stack,) = of("cloudformation").describe_stacks(StackName=name)["Stacks"]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        outputs = outputs_of(of("cloudformation"), name)
         check_user_pool(outputs, of("cognito-idp"))
         print(f"  {outputs}")
+        check_domain(endpoint, name)
         return
     issuer, *rest = rest
     parameters = {

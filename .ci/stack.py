@@ -159,9 +159,9 @@ def deployable(built):
     return variant(built, "ministack.yaml", leave_out_alarms)
 
 
-def deploy(endpoint, stack, parameters):
+def deploy(endpoint, stack, parameters, template=BUILT):
     command = ["sam", "deploy", "--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
-    command += ["--template-file", deployable(BUILT)]
+    command += ["--template-file", deployable(template)]
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
     if parameters:
         command += ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
