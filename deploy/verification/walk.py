@@ -56,7 +56,7 @@ class Walk:
             time.sleep(max(0.0, until - time.monotonic()))
         for on_its_way, rest in waiting:
             self.say(f"  {on_its_way.name}")
-            on_its_way.is_going_on(lambda rest=rest: next(rest, None))
+            on_its_way.is_going_on(lambda rest=rest: finish(rest))
         for step in steps:
             if step.is_last:
                 self.take(step)
@@ -87,6 +87,11 @@ class Walk:
 
 def waits(step):
     return inspect.isgeneratorfunction(step.acts)
+
+
+def finish(rest):
+    for _ in rest:
+        raise AssertionError("a step waits once")
 
 
 def headers_of(user, more, content=None):
