@@ -288,6 +288,7 @@ async fn the_program_runs_wherever_it_is() {
 
     let template = folder.join("another.yaml");
     let changed = local::template::BUILT_IN.replace("Path: /auth/logout", "Path: /elsewhere");
+    let changed = changed.replace("          /auth/logout:\n", "          /elsewhere:\n");
     fs::write(&template, changed).unwrap();
     let arguments = ["--port", "0", "--template", "another.yaml"];
     let (child, url) = start(program_at(&copy).args(arguments).current_dir(&folder));
