@@ -69,6 +69,19 @@ fn interrupt(mut child: Child) -> Output {
     child.wait_with_output().unwrap()
 }
 
+#[test]
+fn a_health_check_tells_whether_a_server_answers() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let (child, url) = start(program().args(["--port", "0", "--listen", "127.0.0.1"]));
+    let port = url.rsplit(':').next().unwrap();
+    let check = || program().args(["--healthcheck", "--port", port]).status().unwrap();
+    assert!(check().success());
+    interrupt(child);
+    assert!(!check().success());
+}
+
 /// Text that is no Unicode, as a variable may have.
 #[cfg(unix)]
 fn unreadable() -> OsString {
