@@ -8,6 +8,7 @@ import fnmatch
 import os
 import re
 import secrets
+import shutil
 import signal
 import string
 import subprocess
@@ -90,7 +91,9 @@ def arguments(argv):
 
 
 def say(text=""):
-    print(text, flush=True)
+    # Whether or not anybody is listening any more: a closed terminal must not stop the deletion.
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
 
 
 def main(argv, cloud_of=Cloud):
@@ -129,7 +132,9 @@ def interrupt(*_):
 
 
 def be_patient(*_):
-    say("It is being deleted; please wait. (After a kill -9, --remove deletes the rest.)")
+    # Not by print, in the middle of which this may be.
+    with contextlib.suppress(OSError):
+        os.write(1, b"It is being deleted; please wait. (After a kill -9, --remove deletes the rest.)\n")
 
 
 def verify(chosen, cloud, account):
@@ -153,17 +158,17 @@ def verify(chosen, cloud, account):
         place.deploy()
         say("\nAt the deployed stack:")
         deployed = Walk(place, settings, say).through(chosen_steps)
+        differences, met = compare(local.observations, deployed.observations, place.gaps)
+        text = report.whole(about(chosen, cloud, settings, parameters), local, deployed, differences, met)
+        say("\n" + text)
+        if differences:
+            say("Something differs: this report is worth an issue.")
+        if chosen.report:
+            with open(chosen.report, "w", encoding="utf-8") as file:
+                file.write(text)
     finally:
         is_gone = keep(stack) if chosen.keep else remove(cloud, stack)
-
-    differences, met = compare(local.observations, deployed.observations, place.gaps)
-    text = report.whole(about(chosen, cloud, settings, parameters), local, deployed, differences, met)
-    say("\n" + text)
-    if chosen.report:
-        with open(chosen.report, "w", encoding="utf-8") as file:
-            file.write(text)
     if differences:
-        say("Something differs: the report above is worth an issue.")
         return OTHERWISE
     return ALIKE if is_gone else WITHOUT_RESULT
 
@@ -190,11 +195,18 @@ def keep(stack):
 
 def remove(cloud, stack):
     """Whether nothing is left."""
+    # Not above: it needs boto3, whose absence `Cloud` tells.
     from .removal import Removal
 
     say(f"\nDeleting {stack}: some minutes. Please let it finish.")
     handle_signals(be_patient)
-    left = Removal(cloud, stack, say).run()
+    try:
+        left = Removal(cloud, stack, say).run()
+    except Exception:
+        # What was seen is a result all the same.
+        traceback.print_exc()
+        say(f"It could not be deleted. Try again: deploy/verify --remove {stack}")
+        return False
     if left:
         say(f"This is left, and may cost something. Try again (deploy/verify --remove {stack}), or:")
         for command in left:
@@ -205,13 +217,17 @@ def remove(cloud, stack):
     return not left
 
 
+def version():
+    if not (SOURCES / ".git").exists() or not shutil.which("git"):
+        return "unknown"
+    described = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(described, cwd=SOURCES, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def about(chosen, cloud, settings, parameters):
-    version = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=SOURCES, capture_output=True, text=True, check=False
-    ).stdout.strip()
     others = {name: value for name, value in parameters.items() if settings.parameters().get(name) != value}
     return {
-        "Version": version or "unknown",
+        "Version": version(),
         "Deployed from": "a packaged template" if chosen.template else "the sources",
         "Region": cloud.region,
         "Day": datetime.date.today().isoformat(),

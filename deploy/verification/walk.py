@@ -44,30 +44,30 @@ class Walk:
         for step in steps:
             if waits(step):
                 on_its_way = Step(self, step.name)
-                rest = step.walk(on_its_way)
+                rest = step.acts(on_its_way)
                 if on_its_way.is_going_on(lambda rest=rest: next(rest)):
                     waiting.append((on_its_way, rest))
         # A second more than the timeout: the servers' clocks may be apart.
         until = time.monotonic() + self.settings.timeout + 1
         for step in steps:
             if not waits(step) and not step.is_last:
-                self.walk(step)
+                self.take(step)
         if waiting:
             time.sleep(max(0.0, until - time.monotonic()))
         for on_its_way, rest in waiting:
             self.say(f"  {on_its_way.name}")
-            on_its_way.is_going_on(lambda rest=rest: next(rest, None))
+            on_its_way.is_going_on(lambda rest=rest: finish(rest))
         for step in steps:
             if step.is_last:
-                self.walk(step)
+                self.take(step)
         places = {step.name: place for place, step in enumerate(steps)}
         self.observations.sort(key=lambda observation: places[observation.step])
         return self
 
-    def walk(self, step):
+    def take(self, step):
         self.say(f"  {step.name}")
         on_its_way = Step(self, step.name)
-        on_its_way.is_going_on(lambda: step.walk(on_its_way))
+        on_its_way.is_going_on(lambda: step.acts(on_its_way))
 
     def settle(self):
         """Waits until the place answers as it should: permissions and keys that are new take a while to be known."""
@@ -86,7 +86,12 @@ class Walk:
 
 
 def waits(step):
-    return inspect.isgeneratorfunction(step.walk)
+    return inspect.isgeneratorfunction(step.acts)
+
+
+def finish(rest):
+    for _ in rest:
+        raise AssertionError("a step waits once")
 
 
 def headers_of(user, more, content=None):
@@ -158,6 +163,7 @@ class Step:
     def at_once(self, count, method, path, user, headers=()):
         """So many equal calls at once. What is refused because that is too much for the account is sent again, as a
         client does, and remarked."""
+
         def send(_):
             again = 0
             while is_busy(answer := self.silently(method, path, user, headers)) and again < 6:

@@ -6,10 +6,10 @@ import typing
 
 @dataclasses.dataclass(frozen=True)
 class Named:
-    """A step's name, a sentence about the service, and what walks it."""
+    """A step's name, a sentence about the service, and what it does."""
 
     name: str
-    walk: typing.Callable
+    acts: typing.Callable
     # After all others, which it counts.
     is_last: bool = False
 
@@ -20,8 +20,8 @@ ALL = []
 def step(name, is_last=False):
     """Puts a function among the steps, behind those that are there."""
 
-    def named(walk):
-        ALL.append(Named(name, walk, is_last))
-        return walk
+    def named(acts):
+        ALL.append(Named(name, acts, is_last))
+        return acts
 
     return named
