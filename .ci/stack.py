@@ -159,17 +159,20 @@ def deployable(built):
     return variant(built, "ministack.yaml", leave_out_alarms)
 
 
-def deploy(endpoint, stack, parameters, template=BUILT):
+def deploy(endpoint, stack, parameters, template=BUILT, folder=".", path=None):
+    """Deploys a built or packaged template, from a folder, and with the programs in `path` alone if that is given."""
     command = ["sam", "deploy", "--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
     command += ["--template-file", deployable(template)]
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
     if parameters:
         command += ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
-    environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint}
+    environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint, "PATH": path or os.environ["PATH"]}
     # A file, not a pipe: SAM's progress fills it, and it is read only if something goes wrong.
-    with open("target/deploy.log", "w", encoding="utf-8") as log:
-        if subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
-            sys.exit(open("target/deploy.log", encoding="utf-8").read() + "\nsam deploy failed")
+    name = f"target/deploy-{stack}.log"
+    with open(name, "w", encoding="utf-8") as log:
+        told = {"stdout": log, "stderr": subprocess.STDOUT}
+        if subprocess.run(command, cwd=folder, env=environment, check=False, **told).returncode:
+            sys.exit(open(name, encoding="utf-8").read() + "\nsam deploy failed")
 
 
 def complete(stack, gateway, functions):

@@ -6,6 +6,7 @@
 
 mod engine;
 pub mod functions;
+mod health;
 mod host;
 mod identity;
 pub mod sample;
@@ -26,6 +27,7 @@ use crate::{
 };
 
 pub use crate::{
+    health::healthcheck,
     identity::{AUDIENCE, Provider},
     server::{HostName, Options, Origin, Server},
 };

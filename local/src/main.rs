@@ -1,6 +1,6 @@
 //! `cargo run`: the local server.
 
-use std::{collections::HashMap, env, future::poll_fn, io, path::PathBuf, pin::pin, task::Poll};
+use std::{collections::HashMap, env, future::poll_fn, io, net::IpAddr, path::PathBuf, pin::pin, task::Poll};
 
 use anyhow::{Result, ensure};
 use clap::Parser;
@@ -21,9 +21,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(version)]
 #[expect(clippy::doc_markdown, reason = "clap shows these comments as they are")]
 struct Arguments {
-    /// Port to listen on, on the loopback address only; 0 picks one
+    /// Port to listen on; 0 picks one
     #[arg(long, default_value_t = 3000)]
     port: u16,
+    /// Address to listen on, which others then reach: 0.0.0.0 in a container [default: the loopback's]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<IpAddr>,
+    /// Start no server, and say by the exit code whether the one at --port answers
+    #[arg(long)]
+    healthcheck: bool,
     /// Folder to keep the data in [default: in memory, gone when the server ends]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -58,10 +64,14 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if arguments.healthcheck {
+        return local::healthcheck(arguments.port).await;
+    }
     let own = [env!("CARGO_CRATE_NAME"), "operator"].map(str::to_owned);
     logging::start(logging::Format::Text, functions::crate_names().chain(own))?;
     let options = Options {
         port: arguments.port,
+        listen: arguments.listen,
         template: arguments.template,
         parameters: arguments.parameters.into_iter().collect(),
         data: arguments.data,

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use anyhow::{Result, ensure};
 use aws_sdk_dynamodb::Client;
-use shared::{clock::Clock, settings::Environment};
+use shared::{clock::Clock, sessions, settings::Environment};
 
-use crate::{recount::Recount, user::UserItems};
+use crate::{
+    recount::Recount,
+    user::{UserItems, UserSessions},
+};
 
 /// A deployment, as far as a command needs to know it.
 #[derive(Clone, Debug)]
@@ -15,9 +18,8 @@ pub struct Deployment {
     pub client: Client,
     /// Where that is, in words that a person checks before something is erased: `region eu-central-1`.
     pub place: String,
-    /// Its settings, by the names that they have as environment variables of its functions: `SESSIONS_TABLE` for every
-    /// command, and for a recount `METRICS_TABLE`, `SESSION_TIMEOUT_SECONDS`, `SESSION_RETENTION_DAYS` and
-    /// `REPORTING_TIME_ZONE` too.
+    /// Its settings, by the names that they have as environment variables of its functions:
+    /// [`Command::settings`](crate::Command::settings) says which a command needs.
     pub settings: HashMap<String, String>,
     /// What time it is.
     pub clock: Clock,
@@ -36,6 +38,12 @@ impl Deployment {
     pub fn items_of(&self, sub: &str) -> Result<UserItems> {
         let table = self.read(|environment| environment.required("SESSIONS_TABLE"))?;
         UserItems::new(self.client.clone(), table, sub)
+    }
+
+    /// The live sessions of the user with this `sub`.
+    pub fn sessions_of(&self, sub: &str) -> Result<UserSessions> {
+        let settings = self.read(sessions::Settings::read)?;
+        UserSessions::new(settings, self.client.clone(), self.clock.clone(), sub)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Environment<'_>) -> T) -> T {

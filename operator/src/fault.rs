@@ -1,8 +1,10 @@
 //! What stopped a call to AWS, in one line that says what to do. The SDK's own account fills a screen.
 
+use std::fmt;
+
 use anyhow::{Chain, Error, anyhow};
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use shared::metrics::MetricsError;
+use shared::{metrics::MetricsError, sessions::SessionError};
 
 /// What an error's account holds, as AWS or the SDK names it, and what a person does about it.
 const KNOWN: [(&[&str], &str); 4] = [
@@ -37,6 +39,18 @@ const KNOWN: [(&[&str], &str); 4] = [
     ),
 ];
 
+/// A call for which there is no permission.
+#[derive(Debug)]
+pub(crate) struct Denied(String);
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Denied {}
+
 /// A call that failed on `subject`, a table's name say.
 pub(crate) fn of_call<E>(error: SdkError<E>, subject: &str) -> Error
 where
@@ -66,10 +80,15 @@ pub(crate) fn of_metrics(error: MetricsError, table: &str) -> Error {
     one_line(&error.to_string(), table).unwrap_or_else(|| error.into())
 }
 
+/// An operation on the sessions in `table` that failed.
+pub(crate) fn of_sessions(error: SessionError, table: &str) -> Error {
+    one_line(&error.to_string(), table).unwrap_or_else(|| error.into())
+}
+
 fn one_line(account: &str, subject: &str) -> Option<Error> {
     let (_, advice) = KNOWN.iter().find(|(names, _)| names.iter().any(|name| account.contains(name)))?;
     Some(match denied(account) {
-        Some(action) => anyhow!("{subject}: no permission for {action}: {advice}"),
+        Some(action) => Denied(format!("{subject}: no permission for {action}: {advice}")).into(),
         None => anyhow!("{subject}: {advice}"),
     })
 }

@@ -29,7 +29,11 @@ async function htmlOf(name) {
 const target = process.argv[2] ?? here("dist");
 await rm(target, { recursive: true, force: true });
 
+/** The npm packages in the pages of each folder, which a release has to name. */
+const packages = {};
+
 for (const [folder, { names, assets }] of Object.entries(FOLDERS)) {
+  const bundled = new Set();
   for (const name of names) {
     const sources = [here(`${name}/${name}.ts`), here(`${name}/${name}.css`)].filter(existsSync);
     const built = await build({
@@ -46,6 +50,10 @@ for (const [folder, { names, assets }] of Object.entries(FOLDERS)) {
       write: false,
       logLevel: "warning",
     });
+    for (const path of Object.keys(built.metafile.inputs)) {
+      const [, found] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path) ?? [];
+      if (found) bundled.add(found);
+    }
     let html = await htmlOf(name);
     let size = 0;
     for (const { path, contents } of built.outputFiles) {
@@ -60,4 +68,6 @@ for (const [folder, { names, assets }] of Object.entries(FOLDERS)) {
     console.log(`${name}: ${size} of at most ${LIMIT} bytes, gzipped`);
     if (size > LIMIT) process.exitCode = 1;
   }
+  packages[folder] = [...bundled].sort();
 }
+await writeFile(join(target, "packages.json"), JSON.stringify(packages, null, 2) + "\n");

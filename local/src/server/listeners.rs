@@ -1,9 +1,9 @@
 //! Where the server listens: at both addresses that `localhost` may stand for. A browser or a runtime that tries `::1` first
-//! would find nobody there, or worse, another program.
+//! would find nobody there, or worse, another program. Or at one address that was named, of a container say.
 
 use std::{
     io::{self, ErrorKind},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use anyhow::{Context, Result};
@@ -13,9 +13,18 @@ use tokio::net::TcpListener;
 const TRIES: usize = 100;
 
 /// Listens at the same port of 127.0.0.1 and `::1`; on a machine without IPv6 at the former alone. 0 picks a port that both
-/// have free. Returns the port too.
-pub(super) async fn listen(port: u16) -> Result<(u16, Vec<TcpListener>)> {
-    both(port, TcpListener::bind).await.with_context(|| format!("listening on port {port}"))
+/// have free. Returns the port too. With an address, at that one alone.
+pub(super) async fn listen(port: u16, address: Option<IpAddr>) -> Result<(u16, Vec<TcpListener>)> {
+    let listening = match address {
+        Some(address) => one((address, port).into()).await,
+        None => both(port, TcpListener::bind).await,
+    };
+    listening.with_context(|| format!("listening on port {port}"))
+}
+
+async fn one(address: SocketAddr) -> io::Result<(u16, Vec<TcpListener>)> {
+    let listener = TcpListener::bind(address).await?;
+    Ok((listener.local_addr()?.port(), vec![listener]))
 }
 
 async fn both(
@@ -79,6 +88,14 @@ mod tests {
         let (free, _) = on_a_machine(0, ErrorKind::AddrInUse, 0).await.unwrap();
         let cause = on_a_machine(free, ErrorKind::AddrInUse, 1).await.unwrap_err();
         assert_eq!(cause.kind(), ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_named_is_the_only_one() {
+        let named = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let (port, listeners) = listen(0, Some(named)).await.unwrap();
+        let [listener] = listeners.as_slice() else { panic!("{listeners:?}") };
+        assert_eq!(listener.local_addr().unwrap(), SocketAddr::from((named, port)));
     }
 
     #[tokio::test]

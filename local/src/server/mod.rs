@@ -32,7 +32,7 @@ use crate::{
 
 /// A running server; it ends when it is dropped.
 pub struct Server {
-    /// Where it listens, on 127.0.0.1 and `::1`: `http://localhost:PORT`.
+    /// Where it is for this machine, whichever address it listens on: `http://localhost:PORT`.
     pub url: String,
     /// Where its engine listens, on this machine or in an account. The embedded one does so only for one who has set
     /// `Options::http_client`.
@@ -48,7 +48,7 @@ pub struct Server {
 impl Server {
     /// Starts a server, which answers when this returns.
     pub async fn start(options: Options) -> Result<Self> {
-        let (port, listeners) = listeners::listen(options.port).await?;
+        let (port, listeners) = listeners::listen(options.port, options.listen).await?;
         let url = format!("http://localhost:{port}");
         let place = Place { api: url.clone(), provider: url.clone() };
         let template = options.read_template(Some(&place))?;

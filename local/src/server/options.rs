@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    net::IpAddr,
     path::PathBuf,
 };
 
@@ -22,6 +23,8 @@ use crate::{
 pub struct Options {
     /// The port; 0 picks one.
     pub port: u16,
+    /// The address to listen on in the place of the loopback's two.
+    pub listen: Option<IpAddr>,
     /// Another template than the one that is built in.
     pub template: Option<PathBuf>,
     /// Values of the template's parameters, which win over their defaults.
@@ -87,6 +90,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             port: 0,
+            listen: None,
             template: None,
             parameters: BTreeMap::new(),
             data: None,

@@ -309,7 +309,7 @@ mod commands {
             match language {
                 "bash" => blocks.push((content.to_owned(), None)),
                 "json" if is_after_commands => blocks.last_mut().unwrap().1 = Some(content.to_owned()),
-                "" | "html" | "js" | "json" | "jsx" | "sh" | "ts" => {}
+                "" | "hcl" | "html" | "js" | "json" | "jsx" | "sh" | "ts" => {}
                 other => panic!("what is to be done with {other}?"),
             }
             is_after_commands = language == "bash";

@@ -14,6 +14,7 @@ mod counters;
 mod deadlines;
 mod demo;
 mod documents;
+mod end_all;
 mod errors;
 mod events;
 mod faults;

@@ -509,7 +509,7 @@ impl Player<'_> {
 }
 
 fn reason(name: &str) -> &'static str {
-    let all = ["logout", "ended", "ended_others", "limit"];
+    let all = ["logout", "ended", "ended_others", "limit", "operator"];
     all.into_iter().find(|own| *own == name).unwrap_or_else(|| panic!("no reason of an end: {name}"))
 }
 

@@ -69,6 +69,19 @@ fn interrupt(mut child: Child) -> Output {
     child.wait_with_output().unwrap()
 }
 
+#[test]
+fn a_health_check_tells_whether_a_server_answers() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let (child, url) = start(program().args(["--port", "0", "--listen", "127.0.0.1"]));
+    let port = url.rsplit(':').next().unwrap();
+    let check = || program().args(["--healthcheck", "--port", port]).status().unwrap();
+    assert!(check().success());
+    interrupt(child);
+    assert!(!check().success());
+}
+
 /// Text that is no Unicode, as a variable may have.
 #[cfg(unix)]
 fn unreadable() -> OsString {
@@ -288,6 +301,7 @@ async fn the_program_runs_wherever_it_is() {
 
     let template = folder.join("another.yaml");
     let changed = local::template::BUILT_IN.replace("Path: /auth/logout", "Path: /elsewhere");
+    let changed = changed.replace("          /auth/logout:\n", "          /elsewhere:\n");
     fs::write(&template, changed).unwrap();
     let arguments = ["--port", "0", "--template", "another.yaml"];
     let (child, url) = start(program_at(&copy).args(arguments).current_dir(&folder));

@@ -1,10 +1,14 @@
 //! The commands as a person gives them, and what they tell.
 
 pub mod consent;
+mod end;
 mod erase;
 mod export;
 mod progress;
 mod recount;
+
+#[cfg(feature = "stack")]
+pub(crate) use self::progress::spinner;
 
 use std::io::Write;
 
@@ -57,6 +61,30 @@ pub enum Command {
         #[arg(allow_hyphen_values = true)]
         sub: String,
     },
+    /// End all live sessions of a user
+    ///
+    /// Shows the table and how many live sessions there are, and asks: only `yes` goes on. Where nobody can be asked,
+    /// because input or error output is no terminal, it refuses, and changes nothing.
+    ///
+    /// Each ends as if its user had ended it: for good, counted by the metrics, and a heartbeat on it is answered
+    /// `expired`, with the `endReason` `operator`. Standard error has a line for each.
+    ///
+    /// It can be interrupted and run again, and tells how many are live then. It takes back no token: as long as one is
+    /// good, a login starts a session, and so does a heartbeat on one that had expired before. What starts while it runs
+    /// may be left, and the next run ends it. So close the account at the identity provider first, and run it again when
+    /// its tokens have expired.
+    ///
+    /// What is live it tells by this machine's clock. Costs a read unit and two write units for each live session, and
+    /// another read unit for the question.
+    #[command(after_long_help = end::EXAMPLES)]
+    End {
+        /// The user's `sub`, as their tokens have it
+        #[arg(allow_hyphen_values = true)]
+        sub: String,
+        /// Do not ask: for scripts
+        #[arg(long)]
+        yes: bool,
+    },
     /// Delete all that is stored of a user
     ///
     /// Shows the table and how many items there are, and asks: only `yes` goes on. Where nobody can be asked, because
@@ -80,14 +108,30 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether it needs the metrics, and with them all settings; the others need the sessions table alone.
+    /// The settings that it cannot do without, by the names of the functions' environment variables.
+    #[must_use]
+    pub fn settings(&self) -> &'static [&'static str] {
+        match self {
+            Self::Recount { .. } => &[
+                "SESSIONS_TABLE",
+                "METRICS_TABLE",
+                "SESSION_TIMEOUT_SECONDS",
+                "SESSION_RETENTION_DAYS",
+                "REPORTING_TIME_ZONE",
+            ],
+            Self::End { .. } => &["SESSIONS_TABLE", "SESSION_TIMEOUT_SECONDS", "SESSION_RETENTION_DAYS"],
+            Self::Export { .. } | Self::Erase { .. } => &["SESSIONS_TABLE"],
+        }
+    }
+
+    /// Whether it needs the metrics as they follow from the sessions.
     #[must_use]
     pub fn reads_metrics(&self) -> bool {
         matches!(self, Self::Recount { .. })
     }
 
-    /// Does it. What was asked for goes to `out`, all else to standard error. Metrics that differ from the sessions and
-    /// items that are left are errors, like whatever kept it from its end.
+    /// Does it. What was asked for goes to `out`, all else to standard error. Metrics that differ from the sessions, and
+    /// items or live sessions that are left, are errors, like whatever kept it from its end.
     pub async fn run(self, deployment: &Deployment, out: &mut impl Write) -> Result<()> {
         match self {
             Self::Recount { day: None, .. } => recount::compare(deployment, out).await,
@@ -96,6 +140,8 @@ impl Command {
                 recount::repair(deployment, day, fewer, out).await
             }
             Self::Export { sub } => export::export(deployment, &sub, out).await,
+            Self::End { sub, yes: true } => end::end(deployment, &sub, out).await,
+            Self::End { sub, yes: false } => end::ask_and_end(deployment, &sub, out).await,
             Self::Erase { sub, yes: true } => erase::erase(deployment, &sub, out).await,
             Self::Erase { sub, yes: false } => erase::ask_and_erase(deployment, &sub, out).await,
         }

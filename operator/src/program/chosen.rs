@@ -30,7 +30,7 @@ struct Choice {
 impl Chosen {
     /// Those that the command line gives, or else the environment. Who names a stack means that one: what a shell still
     /// has in its variables of another is then left alone.
-    pub(super) fn given(matches: &ArgMatches, needed: &'static [Setting], stack: Option<&str>) -> Self {
+    pub(super) fn given(matches: &ArgMatches, needed: Vec<&'static Setting>, stack: Option<&str>) -> Self {
         let given = |setting: &Setting| {
             let value = text(matches, setting.argument)?.to_owned();
             let is_variable = is_from_variable(matches, setting.argument);
@@ -44,7 +44,7 @@ impl Chosen {
             };
             Some(Choice { value, origin })
         };
-        Self(needed.iter().map(|setting| (setting, given(setting))).collect())
+        Self(needed.into_iter().map(|setting| (setting, given(setting))).collect())
     }
 
     /// Whether each is known.
@@ -54,19 +54,25 @@ impl Chosen {
 
     /// Takes what is missing from the outputs of `stack`. One that is not there, or is empty, is an error.
     pub(super) fn complete(&mut self, stack: &str, outputs: &HashMap<String, String>) -> Result<()> {
-        for (setting, choice) in self.0.iter_mut().filter(|(_, choice)| choice.is_none()) {
-            let Setting { argument, output, .. } = setting;
+        self.fill(stack, outputs);
+        let Some((Setting { argument, output, .. }, _)) = self.0.iter().find(|(_, choice)| choice.is_none())
+        else {
+            return Ok(());
+        };
+        Err(Unusable(format!(
+            "the stack {stack} has no output {output}: its template is older than this, or another one. Deploy it again, \
+             or give --{argument}"
+        ))
+        .into())
+    }
+
+    /// Takes what is missing from the outputs of `stack`, as far as they have it.
+    pub(super) fn fill(&mut self, stack: &str, outputs: &HashMap<String, String>) {
+        for (Setting { output, .. }, choice) in self.0.iter_mut().filter(|(_, choice)| choice.is_none()) {
             let value = outputs.get(*output).filter(|value| !value.is_empty());
-            let value = value.ok_or_else(|| {
-                Unusable(format!(
-                    "the stack {stack} has no output {output}: its template is older than this, or another one. Deploy \
-                     it again, or give --{argument}"
-                ))
-            })?;
             let origin = format!("the output {output} of the stack {stack}");
-            *choice = Some(Choice { value: value.clone(), origin });
+            *choice = value.map(|value| Choice { value: value.clone(), origin });
         }
-        Ok(())
     }
 
     /// No setting that changes the result has a default: a missing one is an error.

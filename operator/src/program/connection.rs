@@ -5,11 +5,13 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::{Client, config::Builder};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use clap::{Arg, ArgMatches};
+use shared::dynamodb::RetryConflicts;
 
 use super::{
     chosen::Unusable,
     setting::{global, text},
 };
+use crate::check::Cloud;
 
 /// Where AWS is, and who asks.
 pub(super) struct Aws {
@@ -65,7 +67,18 @@ impl Aws {
             Endpoint::Emptied => config.set_endpoint_url(self.config.endpoint_url().map(str::to_owned)),
             Endpoint::Usual => &mut config,
         };
-        Client::from_conf(config.build())
+        // The SDK by itself does not repeat a write that met a transaction, a renewal's say.
+        Client::from_conf(config.retry_classifier(RetryConflicts).build())
+    }
+
+    /// Clients of what a stack is made of.
+    pub(super) fn cloud(&self) -> Cloud {
+        Cloud {
+            cloudformation: aws_sdk_cloudformation::Client::new(&self.config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&self.config),
+            lambda: aws_sdk_lambda::Client::new(&self.config),
+            sqs: aws_sdk_sqs::Client::new(&self.config),
+        }
     }
 
     /// What all clients are made of.

@@ -1,6 +1,7 @@
 //! The program `operator`: what a command needs to know of a deployment comes from arguments, environment variables or a
 //! stack's outputs.
 
+mod check;
 mod chosen;
 mod connection;
 mod help;
@@ -47,15 +48,18 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn attempt(matches: &ArgMatches) -> Result<()> {
     logging::start(logging::Format::Text, [env!("CARGO_CRATE_NAME")])
         .map_err(|error| Unusable(error.to_string()))?;
-    let command = Command::from_arg_matches(matches)?;
     let stack = text(matches, "stack");
+    if let Some(arguments) = matches.subcommand_matches(check::NAME) {
+        return check::run(matches, arguments, stack).await;
+    }
+    let command = Command::from_arg_matches(matches)?;
     let mut chosen = Chosen::given(matches, Setting::needed_by(&command), stack);
     if stack.is_none() {
         chosen.check_complete()?;
     }
     let aws = Aws::load(matches).await?;
     if let Some(name) = stack.filter(|_| !chosen.is_complete()) {
-        chosen.complete(name, &stack::outputs(name, &aws).await?)?;
+        chosen.complete(name, &stack::describe(name, &aws).await?.outputs)?;
     }
     chosen.tell();
     let deployment = Deployment {

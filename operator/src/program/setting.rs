@@ -17,7 +17,7 @@ pub(super) struct Setting {
     help: &'static str,
 }
 
-/// The sessions table first: all that most commands need.
+/// The sessions table first, which all commands need.
 pub(super) const SETTINGS: [Setting; 5] = [
     Setting {
         argument: "sessions-table",
@@ -38,14 +38,14 @@ pub(super) const SETTINGS: [Setting; 5] = [
         variable: "SESSION_TIMEOUT_SECONDS",
         output: "TimeoutSeconds",
         value: "SECONDS",
-        help: "How long sessions live without a heartbeat, from 1 to 2592000; for recount",
+        help: "How long sessions live without a heartbeat, from 1 to 2592000; for recount and end",
     },
     Setting {
         argument: "retention-days",
         variable: "SESSION_RETENTION_DAYS",
         output: "RetentionDays",
         value: "DAYS",
-        help: "How long records are kept beyond that, from 1 to 3650; for recount",
+        help: "How long records are kept beyond that, from 1 to 3650; for recount and end",
     },
     Setting {
         argument: "time-zone",
@@ -58,8 +58,8 @@ pub(super) const SETTINGS: [Setting; 5] = [
 
 impl Setting {
     /// Those that a command cannot do without.
-    pub(super) fn needed_by(command: &Command) -> &'static [Self] {
-        if command.reads_metrics() { &SETTINGS } else { &SETTINGS[..1] }
+    pub(super) fn needed_by(command: &Command) -> Vec<&'static Self> {
+        SETTINGS.iter().filter(|setting| command.settings().contains(&setting.variable)).collect()
     }
 
     /// Its argument, which may also be given as the environment variable.

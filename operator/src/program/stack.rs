@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use aws_sdk_cloudformation::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
@@ -22,8 +22,16 @@ pub(super) fn arg() -> Arg {
     )
 }
 
-/// The outputs of the stack `name`, by their keys. One `DescribeStacks`.
-pub(super) async fn outputs(name: &str, aws: &Aws) -> Result<HashMap<String, String>> {
+/// A stack as CloudFormation describes it.
+pub(super) struct Described {
+    /// How its last deployment went: `UPDATE_COMPLETE`, say.
+    pub(super) status: String,
+    /// Its outputs, by their keys.
+    pub(super) outputs: HashMap<String, String>,
+}
+
+/// The stack `name`. One `DescribeStacks`.
+pub(super) async fn describe(name: &str, aws: &Aws) -> Result<Described> {
     let described = Client::new(aws.config()).describe_stacks().stack_name(name).send().await;
     let described = described.map_err(|error| {
         if does_not_exist(&error) {
@@ -35,8 +43,12 @@ pub(super) async fn outputs(name: &str, aws: &Aws) -> Result<HashMap<String, Str
         }
         fault::of_call(error, &format!("reading the stack {name}"))
     })?;
-    let outputs = described.stacks.unwrap_or_default().into_iter().filter_map(|stack| stack.outputs);
-    Ok(outputs.flatten().filter_map(|output| Some((output.output_key?, output.output_value?))).collect())
+    let stack = described.stacks.unwrap_or_default().into_iter().next();
+    let stack = stack.with_context(|| format!("CloudFormation tells nothing of the stack {name}"))?;
+    let status = stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
+    let outputs = stack.outputs.unwrap_or_default().into_iter();
+    let outputs = outputs.filter_map(|output| Some((output.output_key?, output.output_value?))).collect();
+    Ok(Described { status, outputs })
 }
 
 /// CloudFormation has no error of its own for this.

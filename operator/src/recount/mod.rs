@@ -46,6 +46,17 @@ pub struct Comparison {
     pub skipped: u64,
 }
 
+/// What a comparison of one day found.
+#[derive(Debug)]
+pub struct DayComparison {
+    /// What the rows of the metrics table add up to.
+    pub rows: Sums,
+    /// What the sessions themselves add up to.
+    pub sessions: Sums,
+    /// When one of them was last active; `None` if there are none.
+    pub last_active: Option<DateTime<Utc>>,
+}
+
 /// Whether a repair may leave fewer sessions than the metrics have. Sessions that were purged look just like that, and
 /// so does a retention that is not the deployment's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +117,21 @@ impl Recount {
             }
         }
         Ok(Comparison { differences, skipped })
+    }
+
+    /// The day before today.
+    #[must_use]
+    pub fn yesterday(&self) -> NaiveDate {
+        day_of(self.now, self.metrics.zone) - Days::new(1)
+    }
+
+    /// Counts the sessions of one day, for which it reads all that there are, and reads the day's rows.
+    pub async fn compare_day(&self, day: NaiveDate, progress: impl Fn(u64)) -> Result<DayComparison> {
+        let mut counted = self.scan().count(&progress).await?;
+        let Day { totals, last_active } = counted.days.remove(&day).unwrap_or_default();
+        let rows = self.store.read(Range { first: day, last: day }).await;
+        let rows = rows.map_err(|error| fault::of_metrics(error, &self.metrics.metrics_table))?;
+        Ok(DayComparison { rows: Sums::of(&rows.day(day)), sessions: Sums::of(&totals), last_active })
     }
 
     /// Puts what the sessions of a settled day add up to in the place of its rows, and returns it. Writes nothing if any

@@ -1,7 +1,8 @@
-//! All that is stored of one user, to be written out or erased.
+//! What is stored of one user, to be written out or erased, and their live sessions, to be ended.
 
 mod erase;
 mod export;
+mod sessions;
 
 use anyhow::{Context, Result, anyhow};
 use aws_sdk_dynamodb::{
@@ -14,7 +15,10 @@ use shared::{id::UserId, sessions::item};
 use crate::fault;
 
 pub(crate) use self::erase::BATCH;
-pub use self::erase::Erased;
+pub use self::{
+    erase::Erased,
+    sessions::{Ended, UserSessions},
+};
 
 /// The items of one user in the sessions table.
 pub struct UserItems {
@@ -26,10 +30,7 @@ pub struct UserItems {
 impl UserItems {
     /// Those of the user whose tokens have this `sub`, in the table named `table`. What cannot be a `sub` is an error.
     pub fn new(client: Client, table: String, sub: &str) -> Result<Self> {
-        let user = sub
-            .parse()
-            .map_err(|_| anyhow!("{sub:?} is no user: a sub has 1 to 255 visible ASCII characters"))?;
-        Ok(Self { client, table, user })
+        Ok(Self { client, table, user: user(sub)? })
     }
 
     /// The table's name.
@@ -60,4 +61,9 @@ impl UserItems {
             .key_condition_expression(item::OF_USER)
             .expression_attribute_values(":user", item::partition(&self.user))
     }
+}
+
+/// The user whose tokens have this `sub`.
+fn user(sub: &str) -> Result<UserId> {
+    sub.parse().map_err(|_| anyhow!("{sub:?} is no user: a sub has 1 to 255 visible ASCII characters"))
 }

@@ -1,8 +1,10 @@
-//! An erasure waits for a yes.
+//! An erasure waits for a yes, and so does an end of all sessions.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use operator::commands::consent::ask;
 
-use crate::support::{outcome, program, put_session, server};
+use crate::support::{Service, outcome, program, put_live_session, put_session, server};
 
 #[test]
 fn only_yes_is_a_yes() {
@@ -45,6 +47,65 @@ async fn without_a_terminal_it_takes_an_argument() {
     assert!(err.contains("is no user"), "{err}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_takes_the_argument_too() {
+    let server = server().await;
+    put_live_session(&server.client, "alice", 3).await;
+    put_live_session(&server.client, "alice", 4).await;
+    let command = |arguments: &[&str]| {
+        let mut command = program(&["--sessions-table", "SessionsTable", "--timeout-seconds", "3600"]);
+        command.args(["--retention-days", "90", "--endpoint", server.engine_url.as_str()]).args(arguments);
+        outcome(&mut command)
+    };
+    let (code, out, err) = command(&["end", "alice"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("error: without a terminal nobody can be asked whether to end: --yes"), "{err}");
+    let count =
+        |text: &str| command(&["export", "alice"]).1.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(count(r#""state":"active""#), 2, "nothing was changed");
+    let (code, out, err) = command(&["end", "--yes", "alice"]);
+    assert_eq!((code, out.as_str()), (0, "2 sessions ended, 0 live\n"), "{err}");
+    assert_eq!(err.lines().filter(|line| line.contains("session ended")).count(), 2, "{err}");
+    assert!(err.contains("ending sessions in the table SessionsTable (http://127.0.0.1:"), "{err}");
+    assert_eq!((count(r#""state":"active""#), count(r#""endReason":"operator""#)), (0, 2));
+    let (code, out, _) = command(&["end", "--yes", "alice"]);
+    assert_eq!((code, out.as_str()), (0, "0 sessions ended, 0 live\n"));
+    let (_, _, err) = command(&["end", "--yes", "a b"]);
+    assert!(err.contains("is no user"), "{err}");
+}
+
+/// A renewal is a transaction, and a write that meets one at the same item is refused.
+#[test]
+fn an_end_that_meets_a_transaction_is_tried_again() {
+    let now = shared::clock::Clock::system().now().timestamp_millis();
+    let key = r#""pk":{"S":"USER#alice"},"sk":{"S":"SESSION#0198c0de-0000-7000-8000-000000000001"}"#;
+    let item = format!(
+        r#"{{{key},"state":{{"S":"active"}},"startTime":{{"N":"{now}"}},"lastActiveTime":{{"N":"{now}"}},
+        "contentEngaged":{{"BOOL":true}},"purgeAt":{{"N":"1"}}}}"#
+    );
+    let writes = AtomicUsize::new(0);
+    let service = Service::start(move |body| {
+        let written = writes.load(Ordering::Relaxed);
+        if body.contains("IndexName") {
+            let items = if written < 2 { format!("{{{key}}}") } else { String::new() };
+            return (200, format!(r#"{{"Items":[{items}],"Count":1,"ScannedCount":1}}"#));
+        }
+        if body.contains("RequestItems") {
+            return (200, format!(r#"{{"Responses":{{"Sessions":[{item}]}},"UnprocessedKeys":{{}}}}"#));
+        }
+        writes.fetch_add(1, Ordering::Relaxed);
+        if written == 0 {
+            let conflict = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionConflictException"}"#;
+            return (400, conflict.to_owned());
+        }
+        (200, "{}".to_owned())
+    });
+    let mut command = program(&["--sessions-table", "Sessions", "--timeout-seconds", "3600"]);
+    command.args(["--retention-days", "90", "--endpoint", &service.url, "end", "--yes", "alice"]);
+    let (code, out, err) = outcome(&mut command);
+    assert_eq!((code, out.as_str()), (0, "1 sessions ended, 0 live\n"), "{err}");
+}
+
 /// As Ctrl-C does, while a batch is on its way.
 #[cfg(unix)]
 #[test]
@@ -54,8 +115,6 @@ fn an_interruption_is_told() {
         thread,
         time::Duration,
     };
-
-    use crate::support::Service;
 
     let service = Service::start(|body| {
         if body.contains("RequestItems") {

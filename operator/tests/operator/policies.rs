@@ -5,16 +5,27 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::{
     Client,
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextRef},
+    config::{
+        ConfigBag, Credentials, Intercept, RuntimeComponents, SharedCredentialsProvider,
+        interceptors::BeforeTransmitInterceptorContextRef,
+    },
     error::BoxError,
 };
-use operator::{Command, Deployment};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use operator::{
+    Command, Deployment,
+    check::{Check, Cloud},
+};
 use serde_json::Value;
 use shared::clock::Clock;
 
-use crate::support::{server, settings, then};
+use crate::{
+    cloud::Stack,
+    support::{put_live_session, server, settings, then},
+};
 
 /// Actions and resources: `dynamodb:Query` on `table/SessionsTable`.
 type Accesses = BTreeSet<(String, String)>;
@@ -43,11 +54,33 @@ impl Intercept for Notes {
     }
 }
 
+/// Notes what any other service is asked for, as IAM names that: `sqs:GetQueueUrl`.
+#[derive(Clone, Debug, Default)]
+struct Actions(Arc<Mutex<BTreeSet<String>>>);
+
+impl Intercept for Actions {
+    fn name(&self) -> &'static str {
+        "actions"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let metadata = config.load::<Metadata>().unwrap();
+        let service = metadata.service().to_ascii_lowercase();
+        self.0.lock().unwrap().insert(format!("{service}:{}", metadata.name()));
+        Ok(())
+    }
+}
+
 /// What IAM asks for: for a transaction the actions of its parts.
 fn accesses(operation: &str, body: &Value) -> Vec<(String, String)> {
     let access = |operation: &str, table: &str| (format!("dynamodb:{operation}"), format!("table/{table}"));
     match operation {
-        "BatchWriteItem" => {
+        "BatchGetItem" | "BatchWriteItem" => {
             let tables = body["RequestItems"].as_object().unwrap();
             tables.keys().map(|table| access(operation, table)).collect()
         }
@@ -61,8 +94,12 @@ fn accesses(operation: &str, body: &Value) -> Vec<(String, String)> {
             parts.map(item).collect()
         }
         _ => {
-            assert!(body.get("IndexName").is_none(), "an index is a resource of its own");
-            vec![access(operation, body["TableName"].as_str().unwrap())]
+            let table = body["TableName"].as_str().unwrap();
+            // An index is a resource of its own.
+            match body.get("IndexName") {
+                Some(index) => vec![access(operation, &format!("{table}/index/{}", index.as_str().unwrap()))],
+                None => vec![access(operation, table)],
+            }
         }
     }
 }
@@ -93,10 +130,12 @@ fn documented() -> BTreeMap<String, Accesses> {
 async fn each_command_does_what_its_policy_allows_and_no_more() {
     let server = server().await;
     let (day, sub) = (Some(then().date_naive()), "alice".to_owned());
+    put_live_session(&server.client, "alice", 2).await;
     let commands = [
         ("recount", Command::Recount { repair: false, day: None, allow_fewer: false }),
         ("recount --repair", Command::Recount { repair: true, day, allow_fewer: true }),
         ("export", Command::Export { sub: sub.clone() }),
+        ("end", Command::End { sub: sub.clone(), yes: true }),
         ("erase", Command::Erase { sub, yes: true }),
     ];
     let mut documented = documented();
@@ -114,7 +153,55 @@ async fn each_command_does_what_its_policy_allows_and_no_more() {
         assert!(outcome.is_ok() || name.starts_with("recount"), "{outcome:?}");
         assert_eq!(Some(notes.0.lock().unwrap().clone()), documented.remove(name), "{name}");
     }
+    documented.remove("check").unwrap();
     // The stack is asked for its outputs in one call, which the tests of `--stack` see.
     let stack = ("cloudformation:DescribeStacks".to_owned(), "stack/user-sessions/*".to_owned());
     assert_eq!(documented, BTreeMap::from([("--stack".to_owned(), BTreeSet::from([stack]))]));
+}
+
+/// Of what is no table the actions are compared, and not the resources.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_does_what_its_policy_allows_and_no_more() {
+    let server = server().await;
+    let described = server.client.describe_table().table_name("SessionsTable").send().await.unwrap();
+    let service = Stack::well(described.table.unwrap().latest_stream_arn().unwrap()).play();
+    let (notes, actions) = (Notes::default(), Actions::default());
+    let aws = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "test", "test", None, None, "test",
+        )))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(&service.url)
+        .build();
+    let cloudformation = aws_sdk_cloudformation::config::Builder::from(&aws).interceptor(actions.clone());
+    let cloudwatch = aws_sdk_cloudwatch::config::Builder::from(&aws).interceptor(actions.clone());
+    let lambda = aws_sdk_lambda::config::Builder::from(&aws).interceptor(actions.clone());
+    let sqs = aws_sdk_sqs::config::Builder::from(&aws).interceptor(actions.clone());
+    let config = server.client.config().to_builder().interceptor(notes.clone());
+    let check = Check {
+        stack: "user-sessions".to_owned(),
+        status: "UPDATE_COMPLETE".to_owned(),
+        deployment: Deployment {
+            client: Client::from_conf(config.build()),
+            place: String::new(),
+            settings: settings(&server),
+            clock: Clock::system(),
+        },
+        cloud: Cloud {
+            cloudformation: aws_sdk_cloudformation::Client::from_conf(cloudformation.build()),
+            cloudwatch: aws_sdk_cloudwatch::Client::from_conf(cloudwatch.build()),
+            lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+        },
+    };
+    check.look().await;
+    check.count_yesterday(|_| ()).await;
+    let documented = documented().remove("check").unwrap();
+    let (tables, others): (Accesses, Accesses) =
+        documented.into_iter().partition(|(action, _)| action.starts_with("dynamodb:"));
+    assert_eq!(*notes.0.lock().unwrap(), tables);
+    let others: BTreeSet<String> = others.into_iter().map(|(action, _)| action).collect();
+    assert_eq!(*actions.0.lock().unwrap(), others);
 }

@@ -58,30 +58,73 @@ pub fn then() -> DateTime<Utc> {
 
 /// A session of ten days ago.
 pub async fn put_session(client: &Client, sub: &str, number: u8) {
+    let start = then();
+    put_session_of(client, sub, number, start, start + chrono::TimeDelta::seconds(1)).await;
+}
+
+/// A session that started at `start`, and ended at `end`, its last activity.
+pub async fn put_session_of(
+    client: &Client,
+    sub: &str,
+    number: u8,
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+) {
     let (text, many) = (|text: String| AttributeValue::S(text), |n: i64| AttributeValue::N(n.to_string()));
-    let start = then().timestamp_millis();
     let item = [
         ("pk", text(format!("USER#{sub}"))),
         ("sk", text(format!("SESSION#0198c0de-0000-7000-8000-{number:012}"))),
         ("state", text("ended".to_owned())),
-        ("startTime", many(start)),
-        ("lastActiveTime", many(start + 1_000)),
-        ("endTime", many(start + 1_000)),
+        ("startTime", many(start.timestamp_millis())),
+        ("lastActiveTime", many(end.timestamp_millis())),
+        ("endTime", many(end.timestamp_millis())),
         ("contentEngaged", AttributeValue::Bool(true)),
-        ("purgeAt", many(start / 1_000 + 90 * 86_400)),
+        ("purgeAt", many(end.timestamp() + 90 * 86_400)),
     ];
     let item = item.map(|(name, value)| (name.to_owned(), value)).into();
     client.put_item().table_name("SessionsTable").set_item(Some(item)).send().await.unwrap();
 }
 
-/// A service on this machine that gives each request the answer that `answer` has for its body: status and body.
+/// A session of this minute.
+pub async fn put_live_session(client: &Client, sub: &str, number: u8) {
+    let (text, many) = (|text: String| AttributeValue::S(text), |n: i64| AttributeValue::N(n.to_string()));
+    let now = Clock::system().now().timestamp_millis();
+    let item = [
+        ("pk", text(format!("USER#{sub}"))),
+        ("sk", text(format!("SESSION#0198c0de-0000-7000-8000-{number:012}"))),
+        ("state", text("active".to_owned())),
+        ("startTime", many(now - 60_000)),
+        ("lastActiveTime", many(now - 1_000)),
+        ("contentEngaged", AttributeValue::Bool(false)),
+        ("activeDay", many((now - 1_000) / 86_400_000)),
+        ("purgeAt", many(now / 1_000 + 90 * 86_400)),
+    ];
+    let item = item.map(|(name, value)| (name.to_owned(), value)).into();
+    client.put_item().table_name("SessionsTable").set_item(Some(item)).send().await.unwrap();
+}
+
+/// What a service was sent: the first line and the headers, and the body as far as it is text.
+pub struct Request {
+    pub head: String,
+    pub body: String,
+}
+
+/// A service on this machine that gives each request the answer that a function has for it: status and body.
 pub struct Service {
     pub url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Service {
+    /// One that goes by the body alone.
     pub fn start(answer: impl Fn(&str) -> (u16, String) + Send + 'static) -> Self {
+        Self::answering(move |request| {
+            let (status, text) = answer(&request.body);
+            (status, text.into_bytes())
+        })
+    }
+
+    pub fn answering(answer: impl Fn(&Request) -> (u16, Vec<u8>) + Send + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::<Mutex<Vec<String>>>::default();
@@ -90,13 +133,20 @@ impl Service {
         thread::spawn(move || {
             for connection in listener.incoming() {
                 let mut connection = connection.unwrap();
-                let body = body_of(&connection);
-                seen.lock().unwrap().push(body.clone());
-                let (status, text) = answer(&body);
-                let length = text.len();
-                let head =
-                    format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-                connection.write_all((head + &text).as_bytes()).unwrap();
+                let request = read(&connection);
+                seen.lock().unwrap().push(request.body.clone());
+                let (status, body) = answer(&request);
+                let length = body.len();
+                // CloudWatch's protocol wants to be named in the answer.
+                let protocol = if request.head.contains("rpc-v2-cbor") {
+                    "Smithy-Protocol: rpc-v2-cbor\r\n"
+                } else {
+                    ""
+                };
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\n{protocol}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+                );
+                connection.write_all(&[head.into_bytes(), body].concat()).unwrap();
             }
         });
         Self { url, requests }
@@ -108,9 +158,9 @@ impl Service {
     }
 }
 
-fn body_of(connection: &TcpStream) -> String {
+fn read(connection: &TcpStream) -> Request {
     let mut reader = BufReader::new(connection);
-    let mut length = 0;
+    let (mut head, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
@@ -120,7 +170,8 @@ fn body_of(connection: &TcpStream) -> String {
         if line.trim().is_empty() {
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            return String::from_utf8(body).unwrap();
+            return Request { head, body: String::from_utf8_lossy(&body).into_owned() };
         }
+        head += &line;
     }
 }

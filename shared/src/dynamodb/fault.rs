@@ -116,7 +116,7 @@ const THROTTLED_IN_TRANSACTION: &[&str] = &["ProvisionedThroughputExceeded", "Th
 ///
 /// A transaction that was cancelled is not repeated here: its caller looks at the record again first.
 #[derive(Debug)]
-pub(super) struct RetryConflicts;
+pub struct RetryConflicts;
 
 impl ClassifyRetry for RetryConflicts {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {

@@ -22,4 +22,8 @@ pub(crate) use self::{
     transaction::transact,
     within::within,
 };
-pub use self::{expression::Attributes, fault::Fault, transaction::Transaction};
+pub use self::{
+    expression::Attributes,
+    fault::{Fault, RetryConflicts},
+    transaction::Transaction,
+};

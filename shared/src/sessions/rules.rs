@@ -134,10 +134,12 @@ pub enum EndReason {
     EndedOthers,
     /// Its user started more sessions than may be live at once.
     Limit,
+    /// Whoever runs the service ended all of its user's.
+    Operator,
 }
 
 impl EndReason {
-    const ALL: [Self; 4] = [Self::Logout, Self::Ended, Self::EndedOthers, Self::Limit];
+    const ALL: [Self; 5] = [Self::Logout, Self::Ended, Self::EndedOthers, Self::Limit, Self::Operator];
 
     /// As it is stored, logged and shown.
     #[must_use]
@@ -147,6 +149,7 @@ impl EndReason {
             Self::Ended => "ended",
             Self::EndedOthers => "ended_others",
             Self::Limit => "limit",
+            Self::Operator => "operator",
         }
     }
 

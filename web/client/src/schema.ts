@@ -324,10 +324,10 @@ export interface components {
             endReason?: components["schemas"]["EndReason"] | null;
         };
         /**
-         * @description What ended a session: a `logout`; `ended` by its id; `ended_others`, as one of all others; or the `limit` of live sessions, because the user started another one.
+         * @description What ended a session: a `logout`; `ended` by its id; `ended_others`, as one of all others; the `limit` of live sessions, because the user started another one; or an `operator` of the service, who ended all of the user's.
          * @enum {string}
          */
-        EndReason: "logout" | "ended" | "ended_others" | "limit";
+        EndReason: "logout" | "ended" | "ended_others" | "limit" | "operator";
         /** @description What the user agent tells of the device. */
         Device: {
             /** @description The browser's name; null where it is not known. */

@@ -38,10 +38,11 @@ test("a session is called after what is known of its device", () => {
 });
 
 test("why this browser is signed out is said, unless the user did it here or nobody knows", () => {
-  const said = ["ended", "ended_others", "limit", "logout", null].map(english.over);
+  const said = ["ended", "ended_others", "limit", "operator", "logout", null].map(english.over);
   const plain = "You are signed out in this browser";
   const elsewhere = `${plain}: ended on another device.`;
-  assert.deepEqual(said, [elsewhere, elsewhere, `${plain}: too many sessions.`, `${plain}.`, `${plain}.`]);
+  const others = [`${plain}: too many sessions.`, `${plain}: ended by an administrator.`];
+  assert.deepEqual(said, [elsewhere, elsewhere, ...others, `${plain}.`, `${plain}.`]);
 });
 
 test("one is not many", () => {

@@ -116,7 +116,7 @@ for (const reason of [undefined, null]) {
   });
 }
 
-for (const reason of ["logout", "ended", "ended_others", "limit", "of a later version"]) {
+for (const reason of ["logout", "ended", "ended_others", "limit", "operator", "of a later version"]) {
   test(`a session that was ended (${reason}) says so in each tab, and wants no login`, async () => {
     const shared = storage();
     const answer = ({ path }) => (path === "/auth/login" ? started() : expired(reason));

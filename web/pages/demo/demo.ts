@@ -82,6 +82,7 @@ const REASONS = {
   ended: "This session was ended on another device.",
   ended_others: "This session was ended on another device, with all others.",
   limit: "Too many sessions: this one was the least recently active, and was ended.",
+  operator: "Whoever runs the service ended this session.",
 };
 
 function showSession(): void {

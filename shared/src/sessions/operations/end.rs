@@ -1,4 +1,4 @@
-//! Ends: of one session, and of all but one.
+//! Ends: of one session, of all but one, and of all.
 
 use futures_util::future::join_all;
 
@@ -44,8 +44,24 @@ pub async fn end(visit: Visit<'_>, id: SessionId, reason: EndReason) -> Result<S
 /// Ends the caller's live sessions but the one that `kept` stands for, and returns how many. It works page by page, so
 /// that what is done stays done when the time is spent, and a repeat goes on from there.
 pub async fn end_others(visit: Visit<'_>, kept: Option<SessionId>) -> Result<usize, SessionError> {
-    let mut pages = visit.records().active(&visit.moment, i32::try_from(BATCH).ok());
     let mut ended = 0;
+    end_live(visit, kept, EndReason::EndedOthers, || ended += 1).await?;
+    Ok(ended)
+}
+
+/// Ends all live sessions of the user, for whoever runs the service. `ended` hears of each, whatever happens next; what
+/// starts meanwhile may be left, for a repeat.
+pub async fn end_all(visit: Visit<'_>, ended: impl FnMut()) -> Result<(), SessionError> {
+    end_live(visit, None, EndReason::Operator, ended).await
+}
+
+async fn end_live(
+    visit: Visit<'_>,
+    kept: Option<SessionId>,
+    reason: EndReason,
+    mut ended: impl FnMut(),
+) -> Result<(), SessionError> {
+    let mut pages = visit.records().active(&visit.moment, i32::try_from(BATCH).ok());
     while let Some(ids) = pages.next().await? {
         visit.in_time()?;
         let mut live = visit.records().batch(&ids).await?;
@@ -69,15 +85,16 @@ pub async fn end_others(visit: Visit<'_>, kept: Option<SessionId>) -> Result<usi
             visit.in_time()?;
             // No step along a chain: what renewed a session since it was listed may be the kept one.
             // Each at its own moment: there may be many, and the last are ended later than the first.
-            let endings = some.iter().map(|id| async {
-                end_one(visit.anew(), *id, EndReason::EndedOthers, &mut visit.retries()).await
-            });
-            for ending in join_all(endings).await {
-                ended += usize::from(matches!(ending?, Ending::Ended));
-            }
+            let endings = some
+                .iter()
+                .map(|id| async { end_one(visit.anew(), *id, reason, &mut visit.retries()).await });
+            let endings = join_all(endings).await;
+            // All of them, before the first fault counts.
+            endings.iter().filter(|ending| matches!(ending, Ok(Ending::Ended))).for_each(|_| ended());
+            endings.into_iter().collect::<Result<Vec<Ending>, _>>()?;
         }
     }
-    Ok(ended)
+    Ok(())
 }
 
 /// Ends the session of that very record, without a step along its chain.

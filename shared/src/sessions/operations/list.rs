@@ -1,6 +1,9 @@
-//! The list of a user's live sessions.
+//! The list of a user's live sessions, and how many there are.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use chrono::{DateTime, Utc};
 
@@ -41,6 +44,21 @@ pub async fn list(visit: Visit<'_>, current: Option<SessionId>) -> Result<Vec<Li
         session,
     });
     Ok(listed.collect())
+}
+
+/// How many of the user's sessions are live, be they more than a list has.
+pub async fn count_live(visit: Visit<'_>) -> Result<usize, SessionError> {
+    let mut live = HashSet::new();
+    let mut pages = visit.records().active(&visit.moment, None);
+    while let Some(ids) = pages.next().await? {
+        for batch in ids.chunks(BATCH) {
+            let sessions = visit.records().batch(batch).await?;
+            live.extend(
+                sessions.iter().filter(|session| visit.moment.finds_live(session)).map(|live| live.id),
+            );
+        }
+    }
+    Ok(live.len())
 }
 
 /// The sessions to be listed, in order. However many are live, no more than twice as many are held.

@@ -11,10 +11,10 @@ mod list;
 mod login;
 
 pub use self::{
-    end::{end, end_others},
+    end::{end, end_all, end_others},
     engage::engage,
     get::{Found, Phase, get},
     heartbeat::{Heartbeat, heartbeat},
-    list::{Listed, list},
+    list::{Listed, count_live, list},
     login::{login, login_once},
 };

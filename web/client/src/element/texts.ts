@@ -45,7 +45,12 @@ export const english: Texts = {
   empty: "You are signed in nowhere.",
   alone: "You are signed in nowhere else.",
   over: (reason) => {
-    const why = reason === "limit" ? "too many sessions" : reason && reason !== "logout" && "ended on another device";
+    const why =
+      reason === "limit"
+        ? "too many sessions"
+        : reason === "operator"
+          ? "ended by an administrator"
+          : reason && reason !== "logout" && "ended on another device";
     return `You are signed out in this browser${why ? `: ${why}` : ""}.`;
   },
   device: (browser, os, isMobile) =>
