@@ -3,10 +3,10 @@ deploys into ministack, a stand-in for AWS on this machine: what the page says i
 
     runbooks.py ENDPOINT ISSUER
 
-First what the page has for each alarm of the template: ministack need not know the answer, but `aws` must understand every
-line. Then the restore, and what it promises: what was stored at the moment is there afterwards and what came later is not,
-heartbeats go on, the rollup's mapping stops and starts, the metrics agree with the sessions, and the next deployment changes
-nothing.
+First what the page has for each alarm of the template: ministack need not know the answer, but `aws` must understand
+every line. Then the restore, and what it promises: what was stored at the moment is there afterwards and what came later
+is not, heartbeats go on, the rollup's mapping stops and starts, the metrics agree with the sessions, and the next
+deployment changes nothing.
 
 It wants `aws` and `sam` in the path, the functions as `sam build` leaves them, and `target/debug/operator`.
 """
@@ -32,8 +32,8 @@ PAGE = "docs/operations.md"
 # Not the default, so that it can be seen whether it comes back.
 RESERVED = 9
 
-# In the place of `aws`: notes what it did. What ministack does not know is no failure. Its changes are done in a moment, but
-# `aws … wait`, which looks first and then every half minute, would often come a moment too early.
+# In the place of `aws`: notes what it did. What ministack does not know is no failure. Its changes are done in a moment,
+# but `aws … wait`, which looks first and then every half minute, would often come a moment too early.
 AWS = r"""#!/usr/bin/env bash
 [ "$2" != wait ] || sleep 3
 # The variable alone does not do for queues.
@@ -51,8 +51,8 @@ UNKNOWN = r"Unknown operation|UnknownOperation|InvalidAction|[Nn]ot ?[Ii]mplemen
 
 
 def blocks(heading):
-    """The `sh` blocks of the page under a heading, up to the next one of its level or above, each with the heading that it
-    stands under."""
+    """The `sh` blocks of the page under a heading, up to the next one of its level or above, each with the heading that
+    it stands under."""
     found, under, language, lines = [], None, None, []
     level = heading.split(" ")[0]
     for line in pathlib.Path(PAGE).read_text(encoding="utf-8").splitlines():
@@ -91,7 +91,8 @@ class Shell:
         )
 
     def run(self, block):
-        """Runs a block, with what is another here in the place of what the page says; prints both, returns what it prints."""
+        """Runs a block, with what is another here in the place of what the page says. Shows both, and returns what it
+        prints."""
         for told, meant in self.replaced.items():
             if told in block:
                 self.unused.discard(told)
@@ -210,18 +211,19 @@ class Restore:
         physical = self.deployment.stack().physical
         return [physical["SessionsTable"], physical["MetricsTable"]]
 
-    def between(self):
-        """What follows a block, by words in it."""
-        return {
-            "restore-table-to-point-in-time": self.comes_later,
-            "--no-enabled": self.is_stopped,
-            "propose switched": self.lets_go,
-            "execute-change-set --stack-name \"$stack\" --change-set-name restore-switched": self.is_switched,
-            "delete-function-concurrency": self.goes_on,
-            "propose imported": self.imports,
-            "execute-change-set --stack-name \"$stack\" --change-set-name restore-imported": self.is_imported,
-            "execute-change-set --stack-name \"$stack\" --change-set-name restore-before": self.is_whole,
-        }
+    def steps(self):
+        """What follows which block, by words in it, in their order."""
+        return [
+            ("restore-table-to-point-in-time", self.comes_later),
+            ("--no-enabled", self.is_stopped),
+            ("restored_template.py", self.is_refused),
+            ("propose switched", self.lets_go),
+            ("carry_out update", self.is_switched),
+            ("delete-function-concurrency", self.goes_on),
+            ("propose imported", self.imports),
+            ("carry_out import", self.is_imported),
+            ("carry_out update", self.is_whole),
+        ]
 
     def comes_later(self, _):
         """ministack restores the present state. So what comes from here on is later than the moment."""
@@ -238,6 +240,22 @@ class Restore:
         assert self.api.heartbeat("dan", self.late) in (429, 500, 503), "heartbeats are refused"
         self.mapping = self.deployment.mapping()
         assert self.mapping["State"] == "Disabled", self.mapping
+
+    def is_refused(self, _):
+        """A restored table that is not as the template says would be imported all the same."""
+        folder = pathlib.Path("target/restore")
+        sound = json.loads((folder / "sessions.json").read_text(encoding="utf-8"))["Table"]
+        for changed, reason in [
+            ({"StreamSpecification": {"StreamEnabled": False}}, "has no stream"),
+            ({"LocalSecondaryIndexes": []}, "has other indexes"),
+            ({"TableStatus": "CREATING"}, "wait for it"),
+            ({"KeySchema": sound["KeySchema"][:1]}, "has another KeySchema"),
+        ]:
+            (folder / "unsound.json").write_text(json.dumps({"Table": {**sound, **changed}}), encoding="utf-8")
+            command = [sys.executable, "deploy/restored_template.py", folder / "before.json"]
+            command.append(f"SessionsTable={folder / 'unsound.json'}")
+            refused = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert refused.returncode == 1 and reason in refused.stderr, (changed, refused)
 
     def lets_go(self, printed):
         removed = re.findall(r"^Remove\s+(\w+)", printed, re.MULTILINE)
@@ -299,15 +317,15 @@ def alarms(shell):
 def restore(shell, deployment):
     """The commands of the restore."""
     rehearsal = Restore(deployment)
-    left = rehearsal.between()
+    steps = rehearsal.steps()
     for _, block in blocks("## Backups and restoring"):
         print()
         if "recount" in block:
             deployment.roll_up()
         printed = shell.run(block)
-        for words in [words for words in left if words in block]:
-            left.pop(words)(printed)
-    assert not left, f"{PAGE}: no block of the restore has {list(left)}"
+        if steps and steps[0][0] in block:
+            steps.pop(0)[1](printed)
+    assert not steps, f"{PAGE}: no block of the restore has `{steps[0][0]}` where it should be"
     rehearsal.deploys_again()
 
 
@@ -322,8 +340,7 @@ def main():
     }
     with tempfile.TemporaryDirectory() as folder:
         shell = Shell(folder, endpoint, replaced)
-        if "alarms" in os.environ.get("ONLY", "alarms"):
-            alarms(shell)
+        alarms(shell)
         restore(shell, deployment)
         assert not shell.unused, f"{PAGE} does not say {shell.unused}"
         ran, left_out = shell.noted("ran"), shell.noted("left-out")

@@ -4,13 +4,13 @@ docs/operations.md. It calls nothing.
 
     restored_template.py [--with-tables] TEMPLATE TABLE=DESCRIPTION [TABLE=DESCRIPTION]
 
-TEMPLATE is the stack's own, as `get-template --template-stage Processed` gives it; TABLE the logical id of a table in it;
-and DESCRIPTION what `describe-table` says of the restored table that takes its place.
+TEMPLATE is the stack's own, as `get-template --template-stage Processed` gives it; TABLE the logical id of a table in
+it; and DESCRIPTION what `describe-table` says of the restored table that takes its place.
 
 What it prints is that template with the restored table's name and ARNs in the place of each reference to TABLE, and
-without TABLE: a stack that is updated with it works on the restored table, and lets go of the old one, which it retains.
-With --with-tables TABLE stays in it. That is the same template and one resource more, which is what an import asks for:
-the restored table becomes the stack's TABLE.
+without TABLE: a stack that is updated with it works on the restored table, and lets go of the old one, which it
+retains. With --with-tables TABLE stays in it. That is the same template and one resource more, which is what an import
+asks for: the restored table becomes the stack's TABLE.
 """
 
 import copy
@@ -39,14 +39,13 @@ def read(path):
 
 
 def attributes(template, table, restored):
-    """What references to `table` stand for, if it is the restored one. CloudFormation does not compare what it imports with
-    the template, so that is done here, as far as `describe-table` tells of it."""
+    """What references to `table` stand for, if it is the restored one. CloudFormation does not compare what it imports
+    with the template, so that is done here, as far as `describe-table` tells of it."""
     definition = template["Resources"].get(table)
     if definition is None or definition["Type"] != "AWS::DynamoDB::Table":
         sys.exit(f"the template has no table {table}")
-    for resource in (definition.get("DeletionPolicy"), definition.get("UpdateReplacePolicy")):
-        if resource != "Retain":
-            sys.exit(f"{table} is not retained: the stack would delete the old table")
+    if definition.get("DeletionPolicy") != "Retain":
+        sys.exit(f"{table} is not retained: the stack would delete the old table")
     wanted, name = definition["Properties"], restored["TableName"]
     if restored["TableStatus"] != "ACTIVE":
         sys.exit(f"{name} is {restored['TableStatus']}: wait for it")
