@@ -1,5 +1,5 @@
-"""A stack that SAM deployed into ministack, a stand-in for AWS on this machine: its template as CloudFormation has it, what
-its references stand for, and what ministack leaves to be made of it.
+"""A stack that SAM deployed into ministack, a stand-in for AWS on this machine: its template as CloudFormation has it,
+what its references stand for, and what ministack leaves to be made of it.
 
 ministack does not read the OpenAPI body that SAM makes of the routes, so routes, integrations and authorizer are made
 here, from that very body, as CloudFormation would make them.
@@ -7,6 +7,7 @@ here, from that very body, as CloudFormation would make them.
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import samtranslator.translator.transform
 
 REGION = "us-east-1"
 NO_VALUE = "AWS::NoValue"
+BUILT = ".aws-sam/build/template.yaml"
 
 
 def client(service, endpoint):
@@ -115,9 +117,14 @@ class Stack:
                 text, own = (argument, {}) if isinstance(argument, str) else argument
                 for name, part in own.items():
                     text = text.replace(f"${{{name}}}", self.resolve(part))
-                return text
+                return self.substitute(text)
         resolved = {key: self.resolve(item) for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item != NO_VALUE}
+
+    def substitute(self, text):
+        """A text with the region, parameters and resources that it names; all else in it stays as it is."""
+        known = {"AWS::Region": REGION, **self.parameters, **self.physical}
+        return re.sub(r"\$\{([\w:]+)\}", lambda name: str(known.get(name[1], name[0])), text)
 
     def api(self):
         """The properties of the API of the sessions, which is not the only one."""
@@ -130,25 +137,31 @@ class Stack:
                 yield name, self.resolve(resource.get("Properties", {}))
 
 
-def without_metric_math(path):
-    """Writes a copy of a built or packaged template beside it, without the alarms of which ministack would fail the whole
-    deployment: those that compute with metrics. Returns the copy's path."""
-    with open(path, encoding="utf-8") as file:
-        template = samcli.yamlhelper.yaml_parse(file.read())
-    resources = template["Resources"]
-    left_out = [name for name, resource in resources.items() if "Metrics" in resource.get("Properties", {})]
-    for name in left_out:
-        del resources[name]
-    print(f"  LEFT OUT: ministack knows no metric math: {', '.join(left_out)}", file=sys.stderr)
-    copy = f"{os.path.dirname(path)}/without-metric-math.yaml"
-    with open(copy, "w", encoding="utf-8") as file:
-        file.write(samcli.yamlhelper.yaml_dump(template))
-    return copy
+def variant(built, name, change):
+    """A built template that is changed by a function, in a file beside it: both name the functions by their folders."""
+    built = pathlib.Path(built)
+    template = samcli.yamlhelper.yaml_parse(built.read_text(encoding="utf-8"))
+    change(template)
+    path = built.with_name(name)
+    path.write_text(samcli.yamlhelper.yaml_dump(template), encoding="utf-8")
+    return str(path)
 
 
-def deploy(endpoint, stack, parameters, template=".aws-sam/build/template.yaml"):
+def deployable(built):
+    """A built template as ministack takes it: it refuses a stack with an alarm of several metrics."""
+
+    def leave_out_alarms(template):
+        for name, resource in list(template["Resources"].items()):
+            if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
+                print(f"  LEFT OUT: ministack knows no alarms of several metrics: {name}", file=sys.stderr)
+                del template["Resources"][name]
+
+    return variant(built, "ministack.yaml", leave_out_alarms)
+
+
+def deploy(endpoint, stack, parameters, template=BUILT):
     command = ["sam", "deploy", "--stack-name", stack, "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
-    command += ["--template-file", without_metric_math(template)]
+    command += ["--template-file", deployable(template)]
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
     if parameters:
         command += ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]

@@ -38,4 +38,5 @@ mod rules;
 mod sample;
 mod sign_in;
 mod support;
+mod upgrade;
 mod user;
