@@ -49,6 +49,9 @@ fn found(told: &Value) -> Vec<(String, String, String)> {
     findings.map(|finding| (text(finding, "thing"), text(finding, "state"), text(finding, "says"))).collect()
 }
 
+/// Makes a stack sick.
+type Change = fn(&mut Stack);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stack_that_is_well_is_told_thing_by_thing() {
     let stage = Stage::new().await;
@@ -79,7 +82,6 @@ async fn a_stack_that_is_well_is_told_thing_by_thing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_thing_that_is_not_well_is_told_and_nothing_else() {
     let stage = Stage::new().await;
-    type Change = fn(&mut Stack);
     let sick: [(&str, &str, Change); 17] = [
         ("stack", "UPDATE_ROLLBACK_FAILED", |stack| stack.status = "UPDATE_ROLLBACK_FAILED"),
         ("outputs", "do not have REPORTING_TIME_ZONE", |stack| stack.outputs.truncate(4)),
@@ -148,7 +150,6 @@ async fn each_thing_that_is_not_well_is_told_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remark_is_no_failure() {
     let stage = Stage::new().await;
-    type Change = fn(&mut Stack);
     let remarks: [(&str, &str, Change); 7] = [
         ("stack", "UPDATE_ROLLBACK_COMPLETE: the last deployment failed", |stack| {
             stack.status = "UPDATE_ROLLBACK_COMPLETE";
