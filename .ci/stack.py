@@ -31,7 +31,11 @@ def client(service, endpoint):
 
 def translated(parameters):
     """The template as AWS's own transform makes it of SAM's."""
-    template = source()
+    return translated_from(source(), parameters)
+
+
+def translated_from(template, parameters):
+    """The same of another template, which is changed."""
     for resource in template["Resources"].values():
         if "CodeUri" in resource.get("Properties", {}):
             # The transform wants code that was uploaded; where to makes no difference here.

@@ -24,6 +24,8 @@ from .place import SOURCES
 from .walk import Walk
 
 PREFIX = "user-sessions-verify-"
+# Parameters whose values the report may tell.
+TOLD = ("Architecture", "Environment", "StoredIpAddress", "StoredUserAgent", "Tracing")
 ALIKE, OTHERWISE, WITHOUT_RESULT = 0, 1, 2
 # A closed terminal ends it as Ctrl-C does: with the deletion.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -232,5 +234,11 @@ def about(chosen, cloud, settings, parameters):
         "Region": cloud.region,
         "Day": datetime.date.today().isoformat(),
         "Settings": f"timeout {settings.timeout} s, {settings.live} live sessions, {settings.starts} starts an hour",
-        **({"Other parameters": ", ".join(f"{name}={value}" for name, value in others.items())} if others else {}),
+        **({"Other parameters": ", ".join(map(shown, others.items()))} if others else {}),
     }
+
+
+def shown(parameter):
+    """A parameter as the report has it. Some hold secrets, or ARNs with an account's number in them."""
+    name, value = parameter
+    return f"{name}={value}" if name in TOLD else f"{name}=(not told)"

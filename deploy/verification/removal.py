@@ -4,7 +4,6 @@ All is found by the stack's name, which is random and begins every name that Clo
 how far a deployment came, or whether anybody noted what it made.
 """
 
-import contextlib
 import time
 
 import botocore.exceptions
@@ -93,9 +92,13 @@ class Removal:
                     break
             if not asked:
                 # Some states cannot be left at once; CloudFormation says so, and is asked again.
-                with contextlib.suppress(ClientError):
+                try:
                     self.formation.delete_stack(StackName=self.stack_id)
                     asked = True
+                except ClientError as cause:
+                    if code(cause).startswith("AccessDenied"):
+                        self.say(f"  stack {self.stack}: {cause}")
+                        break
             time.sleep(self.cloud.pause)
         if self.stack_id:
             self.say(f"  stack {self.stack}: {status or 'deleted'}")

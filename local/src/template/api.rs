@@ -25,6 +25,8 @@ pub struct Api {
     _access_log_settings: Option<IgnoredAny>,
     #[serde(default, rename = "FailOnWarnings")]
     _fail_on_warnings: bool,
+    #[serde(rename = "DisableExecuteApiEndpoint")]
+    _disable_execute_api_endpoint: Option<IgnoredAny>,
 }
 
 /// The OpenAPI document to which SAM adds the routes of the functions.
@@ -35,8 +37,6 @@ struct Definition {
     cors: Cors,
     /// What SAM does not write down of the functions' routes: by path and method in lower case.
     paths: BTreeMap<String, BTreeMap<String, Operation>>,
-    #[serde(rename = "x-amazon-apigateway-endpoint-configuration")]
-    _endpoint: Option<IgnoredAny>,
     #[serde(rename = "servers")]
     _servers: Option<IgnoredAny>,
     #[serde(rename = "openapi")]

@@ -29,6 +29,7 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sessions::{ClientPolicy, Kept, rules::ClientInfo};
 
     fn device(browser: &str, os: &str, is_mobile: bool) -> Device {
         Device { browser: Some(browser.to_owned()), os: Some(os.to_owned()), is_mobile }
@@ -63,6 +64,9 @@ mod tests {
             ),
         ] {
             assert_eq!(Device::of(Some(agent)), expected, "{agent}");
+            let policy = ClientPolicy { user_agent: Kept::Truncated, ..ClientPolicy::default() };
+            let kept = policy.apply(ClientInfo { user_agent: Some(agent.to_owned()), ip_address: None });
+            assert_eq!(Device::of(kept.user_agent.as_deref()), expected, "{agent} in short");
         }
     }
 

@@ -35,7 +35,7 @@ impl ClientPolicy {
         })
     }
 
-    pub(super) fn apply(self, client: ClientInfo) -> ClientInfo {
+    pub(crate) fn apply(self, client: ClientInfo) -> ClientInfo {
         ClientInfo {
             ip_address: self.ip_address.of(client.ip_address, network),
             user_agent: self.user_agent.of(client.user_agent, browser_and_system),
@@ -80,36 +80,86 @@ fn network(address: &str) -> Option<String> {
     })
 }
 
-/// A user agent's products with the first numbers of their versions, and what the first comment says of the system: no
-/// model of a device, and nothing that a program adds of its own.
+/// The words of a comment that tell a system. All else that may stand there can tell a device from others: its model, its
+/// build, its name.
+const SYSTEM: [&str; 24] = [
+    "Android",
+    "CPU",
+    "CrOS",
+    "Intel",
+    "Linux",
+    "Mac",
+    "Macintosh",
+    "NT",
+    "OS",
+    "WOW64",
+    "Win64",
+    "Windows",
+    "X",
+    "X11",
+    "aarch64",
+    "armv7l",
+    "armv8l",
+    "i686",
+    "iPad",
+    "iPhone",
+    "iPod",
+    "like",
+    "x64",
+    "x86_64",
+];
+
+/// What stands in a comment of every browser that is not Firefox.
+const LIKE_GECKO: &str = "KHTML, like Gecko";
+
+/// A user agent's products with the first numbers of their versions, and the system that its first comment tells.
 fn browser_and_system(agent: &str) -> Option<String> {
-    let mut short: Vec<String> = Vec::new();
+    let (mut short, mut comments) = (Vec::new(), 0);
     let mut rest = agent;
     while let Some((before, after)) = rest.split_once('(') {
         short.extend(before.split_whitespace().filter_map(product));
         let (comment, after) = after.split_once(')').unwrap_or((after, ""));
-        short.push(format!("({})", system(comment)));
+        let told = if comment == LIKE_GECKO {
+            Some(LIKE_GECKO.to_owned())
+        } else {
+            Some(comment).filter(|_| comments == 0).and_then(system)
+        };
+        short.extend(told.map(|told| format!("({told})")));
+        comments += 1;
         rest = after;
     }
     short.extend(rest.split_whitespace().filter_map(product));
     (!short.is_empty()).then(|| short.join(" "))
 }
 
-/// `Chrome/131` of `Chrome/131.0.6778.86`, `Mobile` of itself or of `Mobile/15E148`; nothing of what is no product.
+/// `Chrome/131` of `Chrome/131.0.6778.86`, `Mobile` of itself or of `Mobile/15E148`; nothing of what is no product. Of a
+/// longer number none is left: it is a date or a serial number.
 fn product(token: &str) -> Option<String> {
-    let (name, version) = token.split_once('/').unwrap_or((token, ""));
+    let Some((name, version)) = token.split_once('/') else {
+        return (token == "Mobile").then(|| token.to_owned());
+    };
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
         return None;
     }
-    let major: String = version.chars().take_while(char::is_ascii_digit).collect();
-    let is_version =
-        !major.is_empty() && version[major.len()..].chars().all(|next| next == '.' || next.is_ascii_digit());
-    Some(if is_version { format!("{name}/{major}") } else { name.to_owned() })
+    let major = version.split('.').next().unwrap_or_default();
+    Some(if is_number(version) && major.len() <= 4 { format!("{name}/{major}") } else { name.to_owned() })
 }
 
-/// The first two parts of a comment: `Linux; Android 14`, without the `Pixel 8` that comes next.
-fn system(comment: &str) -> String {
-    comment.split(';').map(str::trim).take(2).collect::<Vec<_>>().join("; ")
+/// Of `Linux; U; Android 14; Pixel 8` that it is `Linux; Android 14`.
+fn system(comment: &str) -> Option<String> {
+    let told = |part: &str| {
+        let words = part.split_whitespace().take_while(|word| SYSTEM.contains(word) || is_number(word));
+        let words: Vec<&str> = words.collect();
+        words.first().is_some_and(|first| SYSTEM.contains(first)).then(|| words.join(" "))
+    };
+    let parts: Vec<String> = comment.split(';').filter_map(told).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// `10`, `10.0` or `10_15_7`.
+fn is_number(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_digit())
+        && word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_'))
 }
 
 #[cfg(test)]
@@ -152,18 +202,25 @@ mod tests {
         for (agent, expected) in [
             (
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.6778.86 Safari/537.36",
-                "Mozilla/5 (Windows NT 10.0; Win64) AppleWebKit/537 (KHTML, like Gecko) Chrome/131 Safari/537",
+                "Mozilla/5 (Windows NT 10.0; Win64; x64) AppleWebKit/537 (KHTML, like Gecko) Chrome/131 Safari/537",
             ),
             (
                 "Mozilla/5.0 (Linux; Android 14; Pixel 8 Build/UQ1A.1) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36",
                 "Mozilla/5 (Linux; Android 14) AppleWebKit/537 (KHTML, like Gecko) Chrome/131 Mobile Safari/537",
             ),
             (
-                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 [FBAN/FBIOS;FBDM/{0=1}] user-4711",
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 Instagram 361.0 (iPhone15,2; iOS 18_1; en_US) [FBAN/FBIOS;FBDM/{0=1}] user-4711",
                 "Mozilla/5 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605 (KHTML, like Gecko) Mobile",
             ),
-            ("app/4711-secret", "app"),
-            ("broken (comment; two; three", "broken (comment; two)"),
+            ("Dalvik/2.1.0 (Linux; U; Android 13; SM-G991B Build/TP1A)", "Dalvik/2 (Linux; Android 13)"),
+            ("AcmeApp/5.1 (device 4711; ann@example.com)", "AcmeApp/5"),
+            ("MyPhone/1 (SM-G991B; Android 13; Linux ann-laptop)", "MyPhone/1 (Android 13; Linux)"),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
+                "Mozilla/5 (X11; Linux x86_64) Gecko Firefox/133",
+            ),
+            ("app/4711-secret phone/123456789 ann", "app phone"),
+            ("broken (Windows; two", "(Windows)"),
         ] {
             assert_eq!(browser_and_system(agent).as_deref(), Some(expected), "{agent}");
         }

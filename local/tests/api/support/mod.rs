@@ -12,7 +12,7 @@ pub mod wire;
 use std::{
     collections::HashMap,
     fs,
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     net::SocketAddr,
     path::Path,
     sync::{
@@ -21,6 +21,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -476,8 +477,16 @@ pub async fn send(request: RequestBuilder) -> Answer {
 
 /// Removes a folder with a server's data. Where the server's last task still has a file of it open, Windows leaves it.
 pub fn remove(folder: &Path) {
-    let removed = fs::remove_dir_all(folder);
-    assert!(removed.is_ok() || cfg!(windows), "{removed:?}");
+    // An engine that was just dropped may write its last file yet.
+    for _ in 0..100 {
+        match fs::remove_dir_all(folder) {
+            Err(cause) if cause.kind() == ErrorKind::DirectoryNotEmpty => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            removed => return assert!(removed.is_ok() || cfg!(windows), "{removed:?}"),
+        }
+    }
+    panic!("{} is never empty", folder.display());
 }
 
 /// The three answers of a heartbeat.
