@@ -11,6 +11,8 @@ from pathlib import Path
 
 # Of each name that Lambda gives a processor, the one that Rust gives it.
 TARGETS = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
+# What cargo-lambda compiles for by itself, which flags of the environment would do away with: smaller and quicker.
+PROCESSORS = {"x86_64": "haswell", "arm64": "neoverse-n1"}
 
 
 class Missing(Exception):
@@ -22,22 +24,23 @@ def names(source):
     return sorted(folder.name for folder in (source / "functions").iterdir() if (folder / "Cargo.toml").exists())
 
 
-def rustflags(source):
-    """What makes paths the same wherever something is compiled. Panics tell the places in which they happen."""
+def rustflags(source, architecture):
+    """For which processor, and what makes paths the same wherever something is compiled. Panics tell the places in which they happen."""
     replaced = {source: "/user-sessions"}
     for registry in sorted((cargo_home() / "registry" / "src").glob("*")):
         replaced[registry] = "/crates"
     library = Path(output("rustc", "--print", "sysroot", folder=source)) / "lib/rustlib/src/rust"
     # Where the standard library's sources are installed, rustc names them in the place of its own builders'.
     replaced[library] = f"/rustc/{commit_of_rustc(source)}"
-    return [f"--remap-path-prefix={path}={stands}" for path, stands in replaced.items()]
+    remapped = [f"--remap-path-prefix={path}={stands}" for path, stands in replaced.items()]
+    return [f"-Ctarget-cpu={PROCESSORS[architecture]}", *remapped]
 
 
-def environment(source):
+def environment(source, architecture="x86_64"):
     # The folder of the crates is named only once it is there.
     subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=source, check=True)
     # Not RUSTFLAGS, which is cut at spaces; and this one is the one that counts where both are set.
-    return {**os.environ, "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rustflags(source))}
+    return {**os.environ, "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rustflags(source, architecture))}
 
 
 def compile_for(architecture, source, only=None):
@@ -58,7 +61,7 @@ def compile_for(architecture, source, only=None):
         command += ["--package", name]
     if only:
         command += ["--bin", only]
-    subprocess.run(command, cwd=source, env=environment(source), check=True)
+    subprocess.run(command, cwd=source, env=environment(source, architecture), check=True)
     binaries = {name: source / folder / name / "bootstrap" for name in ([only] if only else names(source))}
     for binary in binaries.values():
         find_paths(binary, source)
