@@ -26,6 +26,8 @@ class Removal:
         self.stack_id = None
         # What CloudFormation tells: type and id of what it did not delete.
         self.kept = []
+        # The stack's log groups, deleted or not: a line that comes late makes one anew.
+        self.groups = set()
 
     def run(self):
         """Deletes all of it; returns the commands that would remove what is left."""
@@ -103,12 +105,15 @@ class Removal:
         if self.stack_id:
             self.say(f"  stack {self.stack}: {status or 'deleted'}")
             pages = self.formation.get_paginator("list_stack_resources").paginate(StackName=self.stack_id)
+            made = [one for page in pages for one in page["StackResourceSummaries"] if one.get("PhysicalResourceId")]
             self.kept = [
                 (one["ResourceType"], one["PhysicalResourceId"])
-                for page in pages
-                for one in page["StackResourceSummaries"]
-                if one["ResourceStatus"] != "DELETE_COMPLETE" and one.get("PhysicalResourceId")
+                for one in made
+                if one["ResourceStatus"] != "DELETE_COMPLETE"
             ]
+            self.groups = {
+                one["PhysicalResourceId"] for one in made if one["ResourceType"] == "AWS::Logs::LogGroup"
+            }
 
     def kept_of(self, type_name):
         return [name for kind, name in self.kept if kind == type_name]
@@ -153,7 +158,7 @@ class Removal:
 
     def log_groups(self):
         """The stack's, if they were not deleted, and any that Lambda made anew for a line that came late."""
-        prefixes = (f"{self.stack}-", f"/aws/vendedlogs/{self.stack}/", f"/aws/lambda/{self.stack}-")
+        prefixes = {f"{self.stack}-", f"/aws/vendedlogs/{self.stack}/", f"/aws/lambda/{self.stack}-", *self.groups}
         pages = self.logs.get_paginator("describe_log_groups")
         there = [
             group["logGroupName"]
