@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
-use shared::clock::{Clock, instant};
+use shared::clock::instant;
 
 use super::{
     chosen::{Chosen, Unusable},
@@ -17,10 +17,8 @@ use super::{
     stack::{self, Described},
 };
 use crate::{
-    Deployment,
     check::{Check, Finding, State},
     commands::spinner,
-    patient,
 };
 
 pub(super) const NAME: &str = "check";
@@ -71,12 +69,7 @@ pub(super) async fn run(matches: &ArgMatches, arguments: &ArgMatches, stack: Opt
     let mut chosen = Chosen::given(matches, SETTINGS.iter().collect(), stack);
     chosen.fill(name, &outputs);
     chosen.tell();
-    let deployment = Deployment {
-        client: patient(&aws.dynamodb()),
-        place: aws.place(),
-        settings: chosen.settings(),
-        clock: Clock::system(),
-    };
+    let deployment = aws.deployment(chosen.settings());
     let check = Check { stack: name.to_owned(), status, deployment, cloud: aws.cloud() };
     let is_json = arguments.get_flag("json");
     let mut findings = check.look().await;

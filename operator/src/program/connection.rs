@@ -1,17 +1,19 @@
 //! The way to AWS: region, endpoint and credentials from where AWS tools look for them.
 
+use std::collections::HashMap;
+
 use anyhow::{Result, ensure};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::{Client, config::Builder};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use clap::{Arg, ArgMatches};
-use shared::dynamodb::RetryConflicts;
+use shared::{clock::Clock, dynamodb::RetryConflicts};
 
 use super::{
     chosen::Unusable,
     setting::{global, text},
 };
-use crate::check::Cloud;
+use crate::{Deployment, check::Cloud, patient};
 
 /// Where AWS is, and who asks.
 pub(super) struct Aws {
@@ -58,8 +60,18 @@ impl Aws {
         Ok(Self { config, endpoint })
     }
 
+    /// The deployment with these settings.
+    pub(super) fn deployment(&self, settings: HashMap<String, String>) -> Deployment {
+        Deployment {
+            client: patient(&self.dynamodb()),
+            place: self.place(),
+            settings,
+            clock: Clock::system(),
+        }
+    }
+
     /// A client of DynamoDB.
-    pub(super) fn dynamodb(&self) -> Client {
+    fn dynamodb(&self) -> Client {
         let mut config = Builder::from(&self.config);
         match &self.endpoint {
             Endpoint::At(url) => config.set_endpoint_url(Some(url.clone())),
@@ -92,7 +104,7 @@ impl Aws {
     }
 
     /// Where DynamoDB is, for people.
-    pub(super) fn place(&self) -> String {
+    fn place(&self) -> String {
         match (&self.endpoint, self.config.endpoint_url()) {
             (Endpoint::At(url), _) => url.clone(),
             (_, Some(url)) => url.to_owned(),

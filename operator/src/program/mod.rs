@@ -12,14 +12,14 @@ use std::{ffi::OsString, io, process::ExitCode};
 
 use anyhow::Result;
 use clap::{ArgMatches, FromArgMatches, error::ErrorKind};
-use shared::{clock::Clock, logging, settings::SettingsError};
+use shared::{logging, settings::SettingsError};
 
 use self::{
     chosen::{Chosen, Unusable},
     connection::Aws,
     setting::{Setting, text},
 };
-use crate::{Command, Deployment, patient};
+use crate::Command;
 
 /// Runs the program with these arguments, the first of which is its name. See `--help` for the exit codes.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -62,12 +62,7 @@ async fn attempt(matches: &ArgMatches) -> Result<()> {
         chosen.complete(name, &stack::describe(name, &aws).await?.outputs)?;
     }
     chosen.tell();
-    let deployment = Deployment {
-        client: patient(&aws.dynamodb()),
-        place: aws.place(),
-        settings: chosen.settings(),
-        clock: Clock::system(),
-    };
+    let deployment = aws.deployment(chosen.settings());
     let done = command.run(&deployment, &mut io::stdout()).await;
     done.map_err(|error| match error.downcast_ref::<SettingsError>() {
         Some(SettingsError::Invalid { name, expected, value }) => chosen.unusable(name, expected, value),
