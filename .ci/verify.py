@@ -137,7 +137,7 @@ def check_interrupted(endpoint, arguments):
     running = run(endpoint, *arguments, "--steps", "Pages are*")
     # Its resources are there, and SAM is still waiting for the stack.
     dynamodb = stack.client("dynamodb", endpoint)
-    while not any(name.startswith(command.PREFIX) for name in dynamodb.list_tables()["TableNames"]):
+    while not any(name.startswith(command.PREFIX) for name in listed(dynamodb, "list_tables", "TableNames")):
         assert running.poll() is None, running.communicate()[0]
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
@@ -193,32 +193,40 @@ def check_that_a_broken_promise_is_seen(endpoint, program):
     print("  a service that lets a user have more sessions: seen")
 
 
+def listed(client, operation, key, **parameters):
+    """All pages: other steps have left more at this endpoint than the first one holds."""
+    pages = client.get_paginator(operation).paginate(**parameters)
+    return [one for page in pages for one in page.get(key, [])]
+
+
 def stacks(formation):
-    pages = formation.get_paginator("list_stacks").paginate()
-    there = [one for page in pages for one in page["StackSummaries"] if one["StackName"].startswith(command.PREFIX)]
-    return [one for one in there if one["StackStatus"] != "DELETE_COMPLETE"]
+    there = listed(formation, "list_stacks", "StackSummaries")
+    mine = [one for one in there if one["StackName"].startswith(command.PREFIX)]
+    return [one for one in mine if one["StackStatus"] != "DELETE_COMPLETE"]
 
 
 def check_that_nothing_is_left(endpoint):
     of = lambda service: stack.client(service, endpoint)
-    listed = {
+    there = {
         "stacks": [one["StackName"] for one in stacks(of("cloudformation"))],
-        "tables": of("dynamodb").list_tables()["TableNames"],
-        "user pools": [one["Name"] for one in of("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]],
-        "functions": [one["FunctionName"] for one in of("lambda").list_functions()["Functions"]],
-        "log groups": [one["logGroupName"] for one in of("logs").describe_log_groups()["logGroups"]],
-        "alarms": [one["AlarmName"] for one in of("cloudwatch").describe_alarms()["MetricAlarms"]],
-        "dashboards": [one["DashboardName"] for one in of("cloudwatch").list_dashboards()["DashboardEntries"]],
-        "APIs": [one["Name"] for one in of("apigatewayv2").get_apis()["Items"]],
-        "queues": of("sqs").list_queues().get("QueueUrls", []),
-        "roles": [one["RoleName"] for one in of("iam").list_roles()["Roles"]],
+        "tables": listed(of("dynamodb"), "list_tables", "TableNames"),
+        "user pools": [one["Name"] for one in listed(of("cognito-idp"), "list_user_pools", "UserPools", MaxResults=60)],
+        "functions": [one["FunctionName"] for one in listed(of("lambda"), "list_functions", "Functions")],
+        "log groups": [one["logGroupName"] for one in listed(of("logs"), "describe_log_groups", "logGroups")],
+        "alarms": [one["AlarmName"] for one in listed(of("cloudwatch"), "describe_alarms", "MetricAlarms")],
+        "dashboards": [
+            one["DashboardName"] for one in listed(of("cloudwatch"), "list_dashboards", "DashboardEntries")
+        ],
+        "APIs": [one["Name"] for one in listed(of("apigatewayv2"), "get_apis", "Items")],
+        "queues": listed(of("sqs"), "list_queues", "QueueUrls"),
+        "roles": [one["RoleName"] for one in listed(of("iam"), "list_roles", "Roles")],
         "objects": [
             one["Key"]
             for bucket in of("s3").list_buckets()["Buckets"]
-            for one in of("s3").list_objects_v2(Bucket=bucket["Name"]).get("Contents", [])
+            for one in listed(of("s3"), "list_objects_v2", "Contents", Bucket=bucket["Name"])
         ],
     }
-    left = {kind: [name for name in names if command.PREFIX in name] for kind, names in listed.items()}
+    left = {kind: [name for name in names if command.PREFIX in name] for kind, names in there.items()}
     assert not any(left.values()), left
 
 
