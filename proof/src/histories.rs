@@ -1,0 +1,14 @@
+//! Many clients under faults.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::run::Run;
+
+/// What a run is to do.
+#[derive(Args, Clone, Debug)]
+pub struct Options {}
+
+pub(crate) async fn run(_: Options, _: &Run) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! What is fed with made-up inputs.
