@@ -31,7 +31,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, A
     let visit = app.visit(&user, input::deadline(&request));
     let id = input::path_session_id(&request).map_err(ApiError::invalid_session_id("sessionId"))?;
     let Input { engaged } = input::json_object(&request, EXPECTED)?;
-    let client = app.kept(caller::client_info(&request));
+    let client = caller::client_info(&request);
     let head = operations::engage(visit, id, engaged, &client).await?;
     Ok(reply::json(&Reply {
         status: "success",

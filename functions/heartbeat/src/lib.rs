@@ -46,7 +46,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, A
         return Ok(reply::json(&Reply::Expired { needs_new_session: true }));
     };
     let visit = app.visit(&user, input::deadline(&request));
-    let client = app.kept(caller::client_info(&request));
+    let client = caller::client_info(&request);
     let reply = match operations::heartbeat(visit, id, &client).await? {
         Heartbeat::Active => Reply::Active { needs_new_session: false },
         Heartbeat::Renewed(id) => Reply::Renewed { needs_new_session: false, session_id: id.to_string() },

@@ -30,9 +30,9 @@ struct Started {
 pub async fn handle(app: Arc<App>, request: Request) -> Result<Response<Body>, ApiError> {
     let user = caller::user(&request)?;
     let visit = app.visit(&user, input::deadline(&request));
-    let client = app.kept(caller::client_info(&request));
+    let client = caller::client_info(&request);
     let session = match input::idempotency_key(&request) {
-        None => operations::login(visit, client).await?,
+        None => operations::login(visit, &client).await?,
         Some(key) => {
             let key = key.map_err(|_| ApiError::InvalidIdempotencyKey)?;
             operations::login_once(visit, key, &client).await?

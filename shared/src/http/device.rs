@@ -65,7 +65,7 @@ mod tests {
         ] {
             assert_eq!(Device::of(Some(agent)), expected, "{agent}");
             let policy = ClientPolicy { user_agent: Kept::Truncated, ..ClientPolicy::default() };
-            let kept = policy.apply(ClientInfo { user_agent: Some(agent.to_owned()), ip_address: None });
+            let kept = policy.apply(&ClientInfo { user_agent: Some(agent.to_owned()), ip_address: None });
             assert_eq!(Device::of(kept.user_agent.as_deref()), expected, "{agent} in short");
         }
     }

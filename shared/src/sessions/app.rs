@@ -99,8 +99,7 @@ impl App {
     }
 
     /// Of a device what a session of it keeps.
-    #[must_use]
-    pub fn kept(&self, client: ClientInfo) -> ClientInfo {
+    pub(super) fn kept(&self, client: &ClientInfo) -> ClientInfo {
         self.settings.clients.apply(client)
     }
 

@@ -35,10 +35,10 @@ impl ClientPolicy {
         })
     }
 
-    pub(crate) fn apply(self, client: ClientInfo) -> ClientInfo {
+    pub(crate) fn apply(self, client: &ClientInfo) -> ClientInfo {
         ClientInfo {
-            ip_address: self.ip_address.of(client.ip_address, network),
-            user_agent: self.user_agent.of(client.user_agent, browser_and_system),
+            ip_address: self.ip_address.of(client.ip_address.as_deref(), network),
+            user_agent: self.user_agent.of(client.user_agent.as_deref(), browser_and_system),
         }
     }
 }
@@ -56,10 +56,10 @@ impl Kept {
         }
     }
 
-    fn of(self, text: Option<String>, truncate: fn(&str) -> Option<String>) -> Option<String> {
+    fn of(self, text: Option<&str>, truncate: fn(&str) -> Option<String>) -> Option<String> {
         match self {
-            Self::Full => text,
-            Self::Truncated => text.as_deref().and_then(truncate),
+            Self::Full => text.map(str::to_owned),
+            Self::Truncated => text.and_then(truncate),
             Self::Nothing => None,
         }
     }
@@ -171,7 +171,7 @@ mod tests {
             ip_address: Some("203.0.113.77".to_owned()),
             user_agent: Some("curl/8.5.0".to_owned()),
         };
-        let client = ClientPolicy { ip_address, user_agent }.apply(client);
+        let client = ClientPolicy { ip_address, user_agent }.apply(&client);
         (client.ip_address, client.user_agent)
     }
 

@@ -82,10 +82,7 @@ impl<'a> Successor<'a> {
     fn session_for(&self, place: SessionId) -> Session {
         match &self.tried {
             Some((tried_for, session)) if *tried_for == place => session.clone(),
-            _ => {
-                let moment = &self.visit.moment;
-                Session::start(SessionId::new(moment.now()), self.client.clone(), moment)
-            }
+            _ => self.visit.new_session(self.client),
         }
     }
 

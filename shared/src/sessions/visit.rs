@@ -6,7 +6,7 @@ use super::{
     app::App,
     changes::Change,
     error::{SessionError, StoreError},
-    rules::{Head, Moment},
+    rules::{ClientInfo, Head, Moment, Session},
     store::{Records, Write},
 };
 use crate::{
@@ -74,6 +74,12 @@ impl<'a> Visit<'a> {
     /// Changes the user's record of `id`, if it is such that this is right.
     pub(super) async fn change(&self, id: SessionId, change: &Change) -> Result<Write, StoreError> {
         self.records().change(id, change).await
+    }
+
+    /// A session that starts now, on the device `client`: the only place where one begins, so what is not to be kept of a
+    /// device never gets further.
+    pub(super) fn new_session(&self, client: &ClientInfo) -> Session {
+        Session::start(SessionId::new(self.moment.now()), self.app.kept(client), &self.moment)
     }
 
     /// A session as the end of a chain, whose record was written in this visit.

@@ -18,13 +18,13 @@ use crate::{
 const NEW_IDS: usize = 3;
 
 /// Opens a session, without a key: a repeat opens another.
-pub async fn login(visit: Visit<'_>, client: ClientInfo) -> Result<Session, SessionError> {
+pub async fn login(visit: Visit<'_>, client: &ClientInfo) -> Result<Session, SessionError> {
     limits::check_starts(visit).await?;
     // What was active while that was asked is no more recent than what starts now.
     let visit = visit.anew();
     let moment = &visit.moment;
     for _ in 0..NEW_IDS {
-        let session = Session::start(SessionId::new(moment.now()), client.clone(), moment);
+        let session = visit.new_session(client);
         if visit.records().start(&session, moment).await? == Write::Done {
             visit.note_start(&session);
             limits::keep(visit).await;
