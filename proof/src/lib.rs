@@ -10,6 +10,8 @@ mod kill;
 mod ledger;
 mod mutants;
 mod run;
+mod server;
+mod wire;
 
 use std::path::PathBuf;
 
