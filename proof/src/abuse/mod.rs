@@ -1,14 +1,145 @@
-//! Hostile callers beside honest ones.
+//! Hostile callers beside honest ones. The honest must not notice, nobody may cause a 5xx, and the server's memory and open
+//! files must not grow. And a function's process must not grow however often it is invoked.
 
-use anyhow::Result;
+mod acts;
+mod figures;
+mod honest;
+mod hostile;
+mod invocations;
+mod tokens;
+
+use std::{
+    env, fs,
+    path::PathBuf,
+    process,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
 use clap::Args;
+use tokio::time::{Instant, sleep};
 
-use crate::run::Run;
+use self::{figures::Figures, hostile::Hostile, tokens::Tokens};
+use crate::{
+    run::Run,
+    server::{Program, Server},
+};
 
 /// What a run is to do.
 #[derive(Args, Clone, Debug)]
-pub struct Options {}
+pub struct Options {
+    /// The local server's program [default: the one beside this program]
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+    /// Connections of honest callers
+    #[arg(long, value_name = "COUNT", default_value_t = 64)]
+    connections: u64,
+    /// Requests for each hostile one
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    one_in: u64,
+    /// Put no server under load, but invoke one process of the heartbeat so often, and others a twentieth of that
+    #[arg(long, value_name = "COUNT")]
+    invocations: Option<u64>,
+    /// Where the functions' binaries are, as NAME or NAME/bootstrap [default: beside this program]
+    #[arg(long, value_name = "DIR", requires = "invocations")]
+    binaries: Option<PathBuf>,
+}
 
-pub(crate) async fn run(_: Options, _: &Run) -> Result<()> {
+/// Without --minutes.
+const TIME: Duration = Duration::from_mins(15);
+
+/// Of what went wrong, so much is told.
+const TOLD: usize = 20;
+
+/// Callers' connections are closed by then, and the server has noticed.
+const CLOSED: Duration = Duration::from_secs(40);
+
+/// More open files than before the load, which are no leak.
+const FILES: u64 = 16;
+
+pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
+    if let Some(count) = options.invocations {
+        return invocations::run(run, options.binaries, count).await;
+    }
+    let place = env::temp_dir().join(format!("proof-abuse-{}", process::id()));
+    fs::create_dir_all(&place)?;
+    let program = Program::find(options.server.as_deref(), place.join("server.log"))?;
+    // On disk, where the data may grow without the process.
+    let data = place.join("data");
+    let program = program.with(["--data", data.to_str().context("the folder's path is not UTF-8")?]);
+    let server = program.start().await?;
+    run.say(&format!("the server's log is {}", place.join("server.log").display()));
+    under_load(&options, run, &server).await?;
+    drop(server);
+    if !run.has_broken() {
+        fs::remove_dir_all(&place)?;
+    }
     Ok(())
+}
+
+async fn under_load(options: &Options, run: &Run, server: &Server) -> Result<()> {
+    let time = run.left().unwrap_or(TIME);
+    let traffic = Arc::new(Traffic::until(Instant::now() + time));
+    let tokens = Tokens::of(server).await?;
+    let files = server.open_files()?;
+    let hostile = Hostile::start(run, server.address, tokens, options.one_in, &traffic);
+    let honest = honest::callers(run, server, options.connections, &traffic);
+    let (honest, figures) = tokio::join!(honest, Figures::watch(run, server, &traffic, time));
+    let acts = hostile.end().await;
+    honest?;
+    for (name, count) in acts {
+        run.count(&format!("hostile: {name}"), count);
+    }
+    run.count("honest requests", traffic.honest.load(Ordering::Relaxed));
+    run.count("hostile acts", traffic.hostile.load(Ordering::Relaxed));
+    figures?.judge(run);
+    let stop = Instant::now() + CLOSED;
+    while server.open_files()? > files + FILES {
+        if Instant::now() > stop {
+            let left = server.open_files()?;
+            run.broken(format!("{left} files are open though all callers are gone; at the start {files}"));
+            break;
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    let faults = std::mem::take(&mut *traffic.faults());
+    let more = faults.len().saturating_sub(TOLD);
+    faults.into_iter().take(TOLD).for_each(|fault| run.broken(fault));
+    if more > 0 {
+        run.broken(format!("and {more} more"));
+    }
+    Ok(())
+}
+
+/// What all callers have in common.
+struct Traffic {
+    stop: Instant,
+    honest: AtomicU64,
+    hostile: AtomicU64,
+    /// Of honest requests since they were last taken, in microseconds.
+    latencies: Mutex<Vec<u32>>,
+    faults: Mutex<Vec<String>>,
+}
+
+impl Traffic {
+    fn until(stop: Instant) -> Self {
+        let (honest, hostile) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { stop, honest, hostile, latencies: Mutex::default(), faults: Mutex::default() }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.stop
+    }
+
+    fn faults(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn latencies(&self) -> std::sync::MutexGuard<'_, Vec<u32>> {
+        self.latencies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -52,8 +52,8 @@ const TIMEOUTS: [u32; 3] = [3_600, 1, 2];
 /// After so many kills the sessions are counted.
 const RECOUNT_EVERY: u64 = 5;
 
-/// One kill of so many is in a folder of its own, which goes then.
-const FRESH: u64 = 8;
+/// One round of so many is in a folder of its own, which goes then.
+const FRESH: u64 = 4;
 
 /// Clients of the folder that stays have random numbers from here on; each further folder begins so many later.
 const WORKERS: u64 = 1_000;
