@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use form_urlencoded::Serializer;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -29,6 +30,7 @@ pub(crate) struct Program {
     arguments: Vec<String>,
     /// Its log lines are added to this file.
     log: PathBuf,
+    ignores_file_size: bool,
 }
 
 /// One that has been started, and has not said yet where it is.
@@ -51,7 +53,7 @@ impl Program {
             None => env::current_exe()?.with_file_name("local").with_extension(env::consts::EXE_EXTENSION),
         };
         ensure!(file.is_file(), "there is no {}: build it with `cargo build -p local`", file.display());
-        Ok(Self { file: file.canonicalize()?, arguments: Vec::new(), log })
+        Ok(Self { file: file.canonicalize()?, arguments: Vec::new(), log, ignores_file_size: false })
     }
 
     /// With these arguments too.
@@ -59,6 +61,11 @@ impl Program {
         let mut more = self.clone();
         more.arguments.extend(arguments.into_iter().map(Into::into));
         more
+    }
+
+    /// One that is not killed by the system when a file would become larger than it may be: writes are refused.
+    pub(crate) fn ignoring_file_size(&self) -> Self {
+        Self { ignores_file_size: true, ..self.clone() }
     }
 
     /// Starts a server, and waits until it answers.
@@ -86,6 +93,10 @@ impl Program {
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("opening {}", self.log.display()))?;
         let mut command = Command::new(&self.file);
+        if self.ignores_file_size {
+            command = Command::new("/bin/sh");
+            command.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#]).arg(&self.file);
+        }
         command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         command.kill_on_drop(true);
         Ok(command)
@@ -124,14 +135,26 @@ impl Server {
     }
 
     /// An access token of the provider for development; `form` is what is asked for beside it.
-    pub(crate) async fn token(&self, user: &str, form: &str) -> Result<String> {
-        let body = format!("grant_type=password&password=x&username={user}{form}");
+    pub(crate) async fn token(&self, user: &str, form: &[(&str, &str)]) -> Result<String> {
+        let always = [("grant_type", "password"), ("password", "x"), ("username", user)];
+        let body = Serializer::new(String::new()).extend_pairs(always).extend_pairs(form).finish();
         let headers = "content-type: application/x-www-form-urlencoded\r\n";
         let request = wire::request("POST", "/oauth2/token", headers, body.as_bytes());
         let answer = Connection::open(self.address).await?.call(&request).await?;
         ensure!(answer.status == 200, "no token: {answer}");
         let token = answer.json()?.get("access_token").and_then(Value::as_str).map(str::to_owned);
         token.context("no access token")
+    }
+
+    /// From here on none of its files becomes larger than so many bytes; without a number any size will do.
+    pub(crate) async fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        let id = self.child.id().context("the server has ended")?.to_string();
+        let bytes = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let mut command = Command::new("prlimit");
+        let status = command.args(["--pid", &id, &format!("--fsize={bytes}:")]).status().await;
+        let status = status.context("prlimit")?;
+        ensure!(status.success(), "prlimit: {status}");
+        Ok(())
     }
 
     /// The memory that is resident now, in kB.

@@ -89,132 +89,212 @@ const HEADERS: [&str; 8] = [
 
 /// An act, chosen at random.
 pub(super) fn any(tokens: &Tokens, random: &mut Rng) -> Act {
-    let good = bearer(&tokens.good);
-    let id = format!("01900000-0000-7000-8000-{:012x}", random.u64(..1 << 48));
-    let engage = format!("/user-sessions/{id}/content-engaged");
-    let at_once = |name, bytes, allowed| Act { name, bytes, manner: Manner::AtOnce, allowed };
-    match random.u32(..100) {
-        ..35 => {
-            let token = bearer(&tokens.forged(random));
-            let (method, path) = ROUTES[random.usize(..ROUTES.len())];
-            at_once("forged tokens", request(method, path, &token, b""), Allowed::Exactly(401))
-        }
-        35..37 => {
-            let token = bearer(&tokens.huge(random));
-            at_once("huge tokens", request("GET", "/user-sessions", &token, b""), Allowed::Of(&[400, 401, 431]))
-        }
-        37..39 => {
-            let bytes = request("POST", "/auth/login", &good, &vec![b'x'; BODY + 1 + random.usize(..1_000)]);
-            at_once("bodies of more than 10 MB", bytes, Allowed::Of(&[413]))
-        }
-        39..41 => {
-            let bytes = request("POST", "/auth/logout", &good, &vec![b'x'; BODY - random.usize(..1_000)]);
-            at_once("bodies of 10 MB", bytes, Allowed::Of(&[400, 413]))
-        }
-        41..43 => Act {
-            name: "bodies without end",
-            bytes: request_head("POST", "/auth/logout", &format!("{good}transfer-encoding: chunked\r\n")),
-            manner: Manner::Endlessly(BODY + BODY / 4),
-            allowed: Allowed::Of(&[400, 413]),
-        },
-        43..46 => Act {
-            name: "slow headers",
-            bytes: request("GET", "/user-sessions", &format!("{good}x: {}\r\n", "y".repeat(1_000)), b""),
-            manner: Manner::Slowly(0),
-            allowed: Allowed::Any,
-        },
-        46..49 => {
-            let bytes = request("PATCH", &engage, &good, &[b' '; 1_000]);
-            let at_once = bytes.len() - 1_000;
-            Act { name: "slow bodies", bytes, manner: Manner::Slowly(at_once), allowed: Allowed::Any }
-        }
-        49..52 => {
-            let one = request_on("GET", "/user-sessions", &good, b"");
-            Act {
-                name: "answers that nobody reads",
-                bytes: one.repeat(2_000),
-                manner: Manner::Unread,
-                allowed: Allowed::Any,
-            }
-        }
-        52..55 => {
-            let (count, length) = if random.bool() { (2_000, 20) } else { (20, 100_000) };
-            let lines: String = (0..count).map(|line| format!("x-{line}: {}\r\n", "y".repeat(length))).collect();
-            let bytes = request("GET", "/user-sessions", &format!("{good}{lines}"), b"");
-            at_once("floods of headers", bytes, Allowed::Of(&[400, 431]))
-        }
-        55..58 => {
-            let count = random.usize(2..50);
-            let mut bytes = request_on("GET", "/user-sessions", &good, b"").repeat(count - 1);
-            bytes.extend(request("GET", "/user-sessions", &good, b""));
-            at_once("pipelining", bytes, Allowed::All(count))
-        }
-        58..62 => {
-            let mut bytes = request_on("POST", "/auth/login", &good, b"").repeat(10);
-            bytes.extend(request("POST", "/auth/login", &good, b""));
-            at_once("floods of logins", bytes, Allowed::Of(&[200, 429]))
-        }
-        62..68 => {
-            let path = match random.u32(..4) {
-                0 => format!("/user-sessions/heartbeat/{}", "x".repeat(random.usize(1_000..60_000))),
-                1 => format!("/{}", "../".repeat(random.usize(1..5_000))),
-                _ => TRICKS[random.usize(..TRICKS.len())].to_owned(),
-            };
-            let method = ["GET", "POST", "PATCH"][random.usize(..3)];
-            at_once("tricks with paths", request(method, &path, &good, b""), Allowed::Any)
-        }
-        68..71 => {
-            let host = if random.bool() { "host: localhost\r\n" } else { "" };
-            let bytes = format!("GET /user-sessions HTTP/1.0\r\n{host}{good}\r\n").into_bytes();
-            at_once("HTTP/1.0", bytes, Allowed::Of(&[200, 400, 403]))
-        }
-        71..75 => {
-            let bytes = (0..random.usize(1..5_000)).map(|_| random.u8(..)).chain(*b"\r\n\r\n").collect();
-            at_once("garbage", bytes, Allowed::Of(&[400, 414, 431]))
-        }
-        75..79 => {
-            let method = METHODS[random.usize(..METHODS.len())];
-            at_once("other methods", request(method, "/user-sessions", &good, b""), Allowed::Any)
-        }
-        79..84 => {
-            let body = match random.u32(..4) {
-                0 => "[".repeat(random.usize(1_000..200_000)),
-                1 => format!("{{\"engaged\":{}}}", "9".repeat(100_000)),
-                _ => BODIES[random.usize(..BODIES.len())].to_owned(),
-            };
-            let headers = format!("{good}content-type: application/json\r\n");
-            at_once("bad bodies", request("PATCH", &engage, &headers, body.as_bytes()), Allowed::Exactly(400))
-        }
-        84..88 => {
-            let lines = HEADERS[random.usize(..HEADERS.len())];
-            let mut bytes = request_head("POST", "/auth/login", &format!("{good}{lines}"));
-            bytes.extend(b"0\r\n\r\n");
-            at_once("contradictory headers", bytes, Allowed::Any)
-        }
-        88..91 => {
-            let foreign = ["host: elsewhere.example.com\r\n", "origin: https://elsewhere.example.com\r\n"];
-            let headers = format!("{good}{}", foreign[random.usize(..2)]);
-            at_once("foreign hosts and pages", request("GET", "/user-sessions", &headers, b""), Allowed::Exactly(403))
-        }
-        91..94 => Act {
-            name: "abandoned requests",
-            bytes: request("POST", &format!("/user-sessions/heartbeat/{id}"), &good, b""),
-            manner: Manner::Abandoned,
-            allowed: Allowed::Any,
-        },
-        94..96 => {
-            let path = "/metrics/sessions?startDate=2026-01-01&endDate=2026-01-31";
-            at_once("metrics of others", request("GET", path, &good, b""), Allowed::Exactly(403))
-        }
-        96..98 => {
-            let range = ["", "startDate=2026-01-31&endDate=2026-01-01", "startDate=0001-01-01&endDate=9999-12-31"];
-            let path = format!("/metrics/sessions/daily?{}", range[random.usize(..3)]);
-            let bytes = request("GET", &path, &bearer(&tokens.reader), b"");
-            at_once("impossible ranges", bytes, Allowed::Exactly(400))
-        }
-        _ => at_once("ids of others", request("GET", &format!("/user-sessions/{id}"), &good, b""), Allowed::Exactly(404)),
+    let kind = random.u32(..100);
+    let mut hand = Hand { tokens, good: bearer(&tokens.good), random };
+    match kind {
+        ..35 => hand.forged_token(),
+        35..37 => hand.huge_token(),
+        37..41 => hand.large_body(),
+        41..43 => hand.endless_body(),
+        43..49 => hand.slow(),
+        49..52 => hand.unread(),
+        52..55 => hand.flood_of_headers(),
+        55..58 => hand.pipelining(),
+        58..62 => hand.flood_of_logins(),
+        62..68 => hand.path(),
+        68..71 => hand.http_1_0(),
+        71..75 => hand.garbage(),
+        75..79 => hand.method(),
+        79..84 => hand.body(),
+        84..88 => hand.contradiction(),
+        88..91 => hand.foreign(),
+        91..94 => hand.abandoned(),
+        _ => hand.others(),
     }
 }
+
+/// What acts are made with.
+struct Hand<'a> {
+    tokens: &'a Tokens,
+    /// The header line of a good token.
+    good: String,
+    random: &'a mut Rng,
+}
+
+impl Hand<'_> {
+    fn forged_token(&mut self) -> Act {
+        let token = bearer(&self.tokens.forged(self.random));
+        let (method, path) = self.one_of(&ROUTES);
+        at_once("forged tokens", request(method, path, &token, b""), Allowed::Exactly(401))
+    }
+
+    fn huge_token(&mut self) -> Act {
+        let token = bearer(&self.tokens.huge(self.random));
+        at_once("huge tokens", request("GET", LIST, &token, b""), Allowed::Of(&[400, 401, 431]))
+    }
+
+    fn large_body(&mut self) -> Act {
+        let more = self.random.usize(1..1_000);
+        if self.random.bool() {
+            let bytes = request("POST", "/auth/login", &self.good, &vec![b'x'; BODY + more]);
+            return at_once("bodies of more than 10 MB", bytes, Allowed::Of(&[413]));
+        }
+        // It is let in, and is no JSON.
+        let bytes = request("POST", "/auth/logout", &self.good, &vec![b'x'; BODY + 1 - more]);
+        at_once("bodies of 10 MB", bytes, Allowed::Exactly(400))
+    }
+
+    fn endless_body(&mut self) -> Act {
+        let headers = format!("{}transfer-encoding: chunked\r\n", self.good);
+        Act {
+            name: "bodies without end",
+            bytes: request_head("POST", "/auth/logout", &headers),
+            manner: Manner::Endlessly(BODY + BODY / 4),
+            allowed: Allowed::Of(&[400, 413]),
+        }
+    }
+
+    fn slow(&mut self) -> Act {
+        let (name, bytes, at_once) = if self.random.bool() {
+            let headers = format!("{}x: {}\r\n", self.good, "y".repeat(1_000));
+            ("slow headers", request("GET", LIST, &headers, b""), 0)
+        } else {
+            let path = self.engage();
+            let bytes = request("PATCH", &path, &self.good, &[b' '; 1_000]);
+            let head = bytes.len() - 1_000;
+            ("slow bodies", bytes, head)
+        };
+        Act { name, bytes, manner: Manner::Slowly(at_once), allowed: Allowed::Any }
+    }
+
+    fn unread(&mut self) -> Act {
+        let bytes = request_on("GET", LIST, &self.good, b"").repeat(2_000);
+        Act { name: "answers that nobody reads", bytes, manner: Manner::Unread, allowed: Allowed::Any }
+    }
+
+    fn flood_of_headers(&mut self) -> Act {
+        let (count, length) = if self.random.bool() { (2_000, 20) } else { (20, 100_000) };
+        let line = format!("x-flood: {}\r\n", "y".repeat(length));
+        let bytes = request("GET", LIST, &format!("{}{}", self.good, line.repeat(count)), b"");
+        at_once("floods of headers", bytes, Allowed::Of(&[400, 431]))
+    }
+
+    fn pipelining(&mut self) -> Act {
+        let count = self.random.usize(2..50);
+        let mut bytes = request_on("GET", LIST, &self.good, b"").repeat(count - 1);
+        bytes.extend(request("GET", LIST, &self.good, b""));
+        at_once("pipelining", bytes, Allowed::All(count))
+    }
+
+    fn flood_of_logins(&mut self) -> Act {
+        let mut bytes = request_on("POST", "/auth/login", &self.good, b"").repeat(10);
+        bytes.extend(request("POST", "/auth/login", &self.good, b""));
+        at_once("floods of logins", bytes, Allowed::Of(&[200, 429]))
+    }
+
+    fn path(&mut self) -> Act {
+        let path = match self.random.u32(..4) {
+            0 => format!("/user-sessions/heartbeat/{}", "x".repeat(self.random.usize(1_000..60_000))),
+            1 => format!("/{}", "../".repeat(self.random.usize(1..5_000))),
+            _ => self.one_of(&TRICKS).to_owned(),
+        };
+        let method = self.one_of(&["GET", "POST", "PATCH"]);
+        at_once("tricks with paths", request(method, &path, &self.good, b""), Allowed::Any)
+    }
+
+    fn http_1_0(&mut self) -> Act {
+        let host = self.one_of(&["host: localhost\r\n", ""]);
+        let bytes = format!("GET {LIST} HTTP/1.0\r\n{host}{}\r\n", self.good).into_bytes();
+        at_once("HTTP/1.0", bytes, Allowed::Of(&[200, 400, 403]))
+    }
+
+    fn garbage(&mut self) -> Act {
+        let length = self.random.usize(1..5_000);
+        let bytes = (0..length).map(|_| self.random.u8(..)).chain(*b"\r\n\r\n").collect();
+        at_once("garbage", bytes, Allowed::Of(&[400, 414, 431]))
+    }
+
+    fn method(&mut self) -> Act {
+        let method = self.one_of(&METHODS);
+        at_once("other methods", request(method, LIST, &self.good, b""), Allowed::Any)
+    }
+
+    fn body(&mut self) -> Act {
+        let body = match self.random.u32(..4) {
+            0 => "[".repeat(self.random.usize(1_000..200_000)),
+            1 => format!("{{\"engaged\":{}}}", "9".repeat(100_000)),
+            _ => self.one_of(&BODIES).to_owned(),
+        };
+        let headers = format!("{}content-type: application/json\r\n", self.good);
+        let path = self.engage();
+        let bytes = request("PATCH", &path, &headers, body.as_bytes());
+        at_once("bad bodies", bytes, Allowed::Exactly(400))
+    }
+
+    fn contradiction(&mut self) -> Act {
+        let lines = self.one_of(&HEADERS);
+        let headers = format!("{}{lines}", self.good);
+        let mut bytes = request_head("POST", "/auth/login", &headers);
+        bytes.extend(b"0\r\n\r\n");
+        at_once("contradictory headers", bytes, Allowed::Any)
+    }
+
+    fn foreign(&mut self) -> Act {
+        let foreign = ["host: elsewhere.example.com\r\n", "origin: https://elsewhere.example.com\r\n"];
+        let line = self.one_of(&foreign);
+        let headers = format!("{}{line}", self.good);
+        at_once("foreign hosts and pages", request("GET", LIST, &headers, b""), Allowed::Exactly(403))
+    }
+
+    fn abandoned(&mut self) -> Act {
+        let path = format!("/user-sessions/heartbeat/{}", self.id());
+        let bytes = request("POST", &path, &self.good, b"");
+        Act { name: "abandoned requests", bytes, manner: Manner::Abandoned, allowed: Allowed::Any }
+    }
+
+    /// What is others'.
+    fn others(&mut self) -> Act {
+        let range = "startDate=2026-01-01&endDate=2026-01-31";
+        match self.random.u32(..3) {
+            0 => {
+                let bytes = request("GET", &format!("/metrics/sessions?{range}"), &self.good, b"");
+                at_once("metrics of others", bytes, Allowed::Exactly(403))
+            }
+            1 => {
+                let range = self.one_of(&RANGES);
+                let path = format!("/metrics/sessions/daily?{range}");
+                let bytes = request("GET", &path, &bearer(&self.tokens.reader), b"");
+                at_once("impossible ranges", bytes, Allowed::Exactly(400))
+            }
+            _ => {
+                let path = format!("/user-sessions/{}", self.id());
+                at_once("ids of others", request("GET", &path, &self.good, b""), Allowed::Exactly(404))
+            }
+        }
+    }
+
+    fn one_of<T: Copy>(&mut self, some: &[T]) -> T {
+        some[self.random.usize(..some.len())]
+    }
+
+    /// An id that is nobody's.
+    fn id(&mut self) -> String {
+        format!("01900000-0000-7000-8000-{:012x}", self.random.u64(..1 << 48))
+    }
+
+    fn engage(&mut self) -> String {
+        format!("/user-sessions/{}/content-engaged", self.id())
+    }
+}
+
+fn at_once(name: &'static str, bytes: Vec<u8>, allowed: Allowed) -> Act {
+    Act { name, bytes, manner: Manner::AtOnce, allowed }
+}
+
+const LIST: &str = "/user-sessions";
+
+const RANGES: [&str; 3] =
+    ["", "startDate=2026-01-31&endDate=2026-01-01", "startDate=0001-01-01&endDate=9999-12-31"];
 
 /// Routes that a token guards.
 const ROUTES: [(&str, &str); 6] = [

@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn what_grows_all_the_time_is_seen_and_noise_is_not() {
-        let leak: Vec<u64> = (0..300).map(|look| 100_000 + look * 300).collect();
-        assert_eq!(growth(&leak, MEMORY), Some((145_000, 175_000)));
+        let leak: Vec<u64> = (0..300).map(|look| 100_000 + look * 500).collect();
+        assert_eq!(growth(&leak, MEMORY), Some((175_000, 225_000)));
         let noise: Vec<u64> = (0..300).map(|look| 100_000 + look % 7 * 5_000).collect();
         assert_eq!(growth(&noise, MEMORY), None);
         let warming_up: Vec<u64> = (0..300).map(|look| 50_000 + look.min(99) * 1_000).collect();

@@ -29,12 +29,12 @@ pub(super) async fn callers(run: &Run, server: &Server, count: u64, traffic: &Tr
         let mut connection = Connection::open(server.address).await?;
         while !traffic.is_over() {
             if visits % VISITS == 0 {
-                token = server.token(&format!("honest-{place}-{}", visits / VISITS), "").await?;
+                token = server.token(&format!("honest-{place}-{}", visits / VISITS), &[]).await?;
             }
             visits += 1;
             let mut browser = Browser { connection: &mut connection, token: &token, traffic };
             if let Err(cause) = browser.visit(&mut random).await {
-                traffic.faults().push(format!("an honest caller: {cause:#}"));
+                traffic.note("honest callers", format!("{cause:#}"));
                 connection = Connection::open(server.address).await?;
             }
         }
@@ -70,7 +70,10 @@ impl Browser<'_> {
             }
         }
         let seen = self.call("GET", &format!("/user-sessions/{id}"), "").await?;
-        ensure!(seen["state"] == "live" && seen["contentEngaged"] == true, "{id} is live and engaged: {seen}");
+        ensure!(
+            seen["state"] == "live" && seen["contentEngaged"] == true,
+            "{id} is live and engaged: {seen}"
+        );
         match random.u32(..3) {
             0 => self.call("POST", &format!("/user-sessions/end/{id}"), "").await?,
             1 => self.call("POST", "/auth/logout", &format!(r#"{{"sessionId":"{id}"}}"#)).await?,

@@ -67,7 +67,9 @@ impl Hostile {
     pub(super) async fn end(mut self) -> BTreeMap<&'static str, u64> {
         let mut all = BTreeMap::new();
         while let Some(Ok(acts)) = self.0.join_next().await {
-            acts.into_iter().for_each(|(name, count)| *all.entry(name).or_default() += count);
+            for (name, count) in acts {
+                *all.entry(name).or_default() += count;
+            }
         }
         all
     }
@@ -119,7 +121,7 @@ async fn judged(address: SocketAddr, act: &Act, traffic: &Traffic) {
     };
     if let Err(what) = outcome {
         let sent = String::from_utf8_lossy(&act.bytes[..act.bytes.len().min(600)]).into_owned();
-        traffic.faults().push(format!("{}: {what}; sent were {} bytes: {sent:?}", act.name, act.bytes.len()));
+        traffic.note(act.name, format!("{what}; sent were {} bytes: {sent:?}", act.bytes.len()));
     }
 }
 

@@ -9,11 +9,12 @@ mod invocations;
 mod tokens;
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     path::PathBuf,
     process,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -52,8 +53,8 @@ pub struct Options {
 /// Without --minutes.
 const TIME: Duration = Duration::from_mins(15);
 
-/// Of what went wrong, so much is told.
-const TOLD: usize = 20;
+/// Of what went wrong with an act, so much is told.
+const TOLD: usize = 3;
 
 /// Callers' connections are closed by then, and the server has noticed.
 const CLOSED: Duration = Duration::from_secs(40);
@@ -106,14 +107,14 @@ async fn under_load(options: &Options, run: &Run, server: &Server) -> Result<()>
         }
         sleep(Duration::from_millis(200)).await;
     }
-    let faults = std::mem::take(&mut *traffic.faults());
-    let more = faults.len().saturating_sub(TOLD);
-    faults.into_iter().take(TOLD).for_each(|fault| run.broken(fault));
-    if more > 0 {
-        run.broken(format!("and {more} more"));
+    for (name, faults) in std::mem::take(&mut *traffic.faults()) {
+        let all = faults.len();
+        faults.into_iter().take(TOLD).for_each(|fault| run.broken(format!("{name}, one of {all}: {fault}")));
     }
     Ok(())
 }
+
+type Faults = BTreeMap<&'static str, Vec<String>>;
 
 /// What all callers have in common.
 struct Traffic {
@@ -122,7 +123,8 @@ struct Traffic {
     hostile: AtomicU64,
     /// Of honest requests since they were last taken, in microseconds.
     latencies: Mutex<Vec<u32>>,
-    faults: Mutex<Vec<String>>,
+    /// By the name of the act.
+    faults: Mutex<Faults>,
 }
 
 impl Traffic {
@@ -135,11 +137,15 @@ impl Traffic {
         Instant::now() >= self.stop
     }
 
-    fn faults(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+    fn note(&self, name: &'static str, fault: String) {
+        self.faults().entry(name).or_default().push(fault);
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn latencies(&self) -> std::sync::MutexGuard<'_, Vec<u32>> {
+    fn latencies(&self) -> MutexGuard<'_, Vec<u32>> {
         self.latencies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

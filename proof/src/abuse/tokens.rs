@@ -58,7 +58,7 @@ impl Tokens {
     pub(super) async fn of(server: &Server) -> Result<Self> {
         let mut signed = Vec::new();
         for claims in REFUSED {
-            signed.push(server.token("hostile", &format!("&claims={}", percent_encoded(claims))).await?);
+            signed.push(server.token("hostile", &[("claims", claims)]).await?);
         }
         let request = wire::request("GET", "/.well-known/jwks.json", "", b"");
         let answer = Connection::open(server.address).await?.call(&request).await?;
@@ -76,8 +76,8 @@ impl Tokens {
         let own = RsaKeyPair::from_pkcs8(own.to_pkcs8_der()?.as_bytes())
             .map_err(|cause| anyhow::anyhow!("no key: {cause}"))?;
         Ok(Self {
-            good: server.token("hostile", "").await?,
-            reader: server.token("hostile-reader", "&permissions=metrics:read").await?,
+            good: server.token("hostile", &[]).await?,
+            reader: server.token("hostile-reader", &[("permissions", "metrics:read")]).await?,
             signed,
             key_id: key["kid"].as_str().context("no kid")?.to_owned(),
             published,
@@ -109,7 +109,9 @@ impl Tokens {
             9 => own(json!({ "alg": "RS256" })),
             10 => own(json!({ "alg": "RS256", "kid": kid, "jwk": self.own_jwk })),
             11 => own(json!({ "alg": "RS256", "kid": kid, "jku": "http://127.0.0.1:9/jwks.json" })),
-            12 => own(json!({ "alg": "RS256", "kid": kid, "x5u": "http://127.0.0.1:9/key.pem", "crit": ["exp"] })),
+            12 => own(
+                json!({ "alg": "RS256", "kid": kid, "x5u": "http://127.0.0.1:9/key.pem", "crit": ["exp"] }),
+            ),
             13 => format!("{head}.{claims}."),
             14 => format!("{head}.{}.{signature}", self.other_claims()),
             15 => {
@@ -119,7 +121,9 @@ impl Tokens {
             }
             16 => format!("{}.{claims}.{signature}", encoded(&json!({ "alg": "PS256", "kid": kid }))),
             17 => format!("{}.{claims}.{signature}", encoded(&json!({ "alg": "RS512", "kid": kid }))),
-            18 => any(&["a", "a.b", "a.b.c", "...", "=.=.=", "e30.e30.e30", "Bearer", "%00", "a.b.c.d"], random),
+            18 => {
+                any(&["a", "a.b", "a.b.c", "...", "=.=.=", "e30.e30.e30", "Bearer", "%00", "a.b.c.d"], random)
+            }
             19 => format!("{head}.{claims}.{signature}.{signature}"),
             20 => {
                 let text = URL_SAFE.encode(format!("{}\u{0}", self.claims_text()));
@@ -162,8 +166,4 @@ impl Tokens {
 
 fn encoded(head: &Value) -> String {
     BASE64.encode(head.to_string())
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

@@ -62,7 +62,7 @@ impl Client {
 
     /// Signs in at this server.
     pub(super) async fn sign_in(&mut self, server: &Server) -> Result<()> {
-        self.token = server.token(&self.user, "").await?;
+        self.token = server.token(&self.user, &[]).await?;
         Ok(())
     }
 
@@ -125,9 +125,15 @@ impl Client {
     }
 
     /// With a key, which was perhaps used before, at `first`.
-    async fn login_with(&mut self, connection: &mut Connection, key: String, first: Option<i64>) -> Result<()> {
+    async fn login_with(
+        &mut self,
+        connection: &mut Connection,
+        key: String,
+        first: Option<i64>,
+    ) -> Result<()> {
         let header = format!("idempotency-key: {key}\r\n");
-        let (came, (sent, received)) = self.call(connection, "POST", "/auth/login", &header, &Value::Null).await;
+        let (came, (sent, received)) =
+            self.call(connection, "POST", "/auth/login", &header, &Value::Null).await;
         let sent = first.unwrap_or(sent);
         let Came::Answer(answer) = came else {
             self.keys.push((key, sent));
@@ -137,7 +143,8 @@ impl Client {
         let mut known = Known::started(id.clone(), (sent, received));
         if first.is_some() {
             // It may have started at the first try, and be renewed by this one.
-            let (came, _) = self.call(connection, "GET", &format!("/user-sessions/{id}"), "", &Value::Null).await;
+            let (came, _) =
+                self.call(connection, "GET", &format!("/user-sessions/{id}"), "", &Value::Null).await;
             if let Some(renewed) = done(came)?["renewedFrom"].as_str() {
                 known = Known::started(renewed.to_owned(), (sent, received));
                 known.kept_alive(&id, (sent, received));
@@ -242,8 +249,12 @@ impl Client {
     pub(super) async fn read(&mut self, connection: &mut Connection, all: bool) -> Result<()> {
         let (came, _) = self.call(connection, "GET", "/user-sessions", "", &Value::Null).await;
         let listed = done(came)?;
-        let listed: Vec<&str> =
-            listed.as_array().context("no list")?.iter().filter_map(|one| one["sessionId"].as_str()).collect();
+        let listed: Vec<&str> = listed
+            .as_array()
+            .context("no list")?
+            .iter()
+            .filter_map(|one| one["sessionId"].as_str())
+            .collect();
         let others: Vec<usize> = (0..self.sessions.len()).collect();
         let sample = self.random.choose_multiple(others, SAMPLE);
         for place in 0..self.sessions.len() {
@@ -307,7 +318,8 @@ impl Client {
             }
             came => {
                 self.in_doubt += 1;
-                self.refused = came.ok().map(|answer| format!("{method} {path}: {answer}")).or(self.refused.take());
+                self.refused =
+                    came.ok().map(|answer| format!("{method} {path}: {answer}")).or(self.refused.take());
                 Came::Nothing
             }
         };

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
     time::Duration,
 };
 
@@ -34,8 +35,8 @@ const WORKERS: u64 = 1_000_000;
 
 /// Fills a disk under load twice: once the server goes on, once it is killed meanwhile.
 pub(super) async fn fill(run: &Run, program: &Program, place: &Path, clients: u64) -> Result<()> {
-    let disk = Disk::mount(place.join("disk")).await?;
-    let mut world = World::new(run, program, disk.folder.join("data"), clients, WORKERS)?;
+    let disk = Disk::at(place.join("disk"), run).await?;
+    let mut world = World::new(run, &program.ignoring_file_size(), disk.data(), clients, WORKERS)?;
     let outcome = Box::pin(story(run, &mut world, &disk)).await;
     disk.unmount().await?;
     if let Err(cause) = outcome {
@@ -56,7 +57,7 @@ async fn story(run: &Run, world: &mut World, disk: &Disk) -> Result<()> {
         read.with_context(|| format!("{}, while the disk is full", client.user))?;
     }
     run.say("  reads are answered, and all that was acknowledged is there");
-    disk.make_room()?;
+    disk.make_room(Some(&server)).await?;
     world.check(&server, true).await.context("when there is room again")?;
     let until = Instant::now() + Duration::from_secs(2);
     world.load(server.address, Some(until)).await?;
@@ -65,11 +66,14 @@ async fn story(run: &Run, world: &mut World, disk: &Disk) -> Result<()> {
     run.say("  with room it goes on without a new start, and the metrics agree");
     until_full(run, world, &server, disk).await?;
     server.kill().await?;
-    match world.program(3_600).spawn()?.ready().await {
-        Ok(_) => run.say("  killed, it starts on the full disk"),
-        Err(cause) => run.say(&format!("  killed, it does not start on the full disk: {cause:#}")),
+    // A limit ends with the process.
+    if matches!(disk, Disk::Mounted(_)) {
+        match world.program(3_600).spawn()?.ready().await {
+            Ok(_) => run.say("  killed, it starts on the full disk"),
+            Err(cause) => run.say(&format!("  killed, it does not start on the full disk: {cause:#}")),
+        }
     }
-    disk.make_room()?;
+    disk.make_room(None).await?;
     let mut server = world.start(3_600).await.context("when there is room again")?;
     world.check(&server, true).await.context("killed, and when there is room again")?;
     world.check_metrics(&server).await.context("killed, and when there is room again")?;
@@ -83,7 +87,7 @@ async fn story(run: &Run, world: &mut World, disk: &Disk) -> Result<()> {
 /// Takes the room, and sends requests until one is refused; then some more.
 async fn until_full(run: &Run, world: &mut World, server: &Server, disk: &Disk) -> Result<()> {
     not_refused(world)?;
-    disk.take_room()?;
+    disk.take_room(server).await?;
     let (stop, before) = (Instant::now() + FILLS, world.requests());
     let mut refused = Vec::new();
     while refused.len() < 3 * world.clients.len() {
@@ -108,23 +112,43 @@ fn not_refused(world: &mut World) -> Result<()> {
     refused.map_or(Ok(()), |refused| Err(anyhow::anyhow!("refused, though there is room: {refused}")))
 }
 
-/// A small file system in memory.
-struct Disk {
-    folder: PathBuf,
+/// Room that can be taken and given back.
+enum Disk {
+    /// A small file system in memory, mounted at this folder.
+    Mounted(PathBuf),
+    /// A folder in which no file may become larger than it is. That is another error for the one who writes, and all that can be
+    /// had without being root.
+    Limited(PathBuf),
 }
 
 impl Disk {
-    async fn mount(folder: PathBuf) -> Result<Self> {
+    async fn at(folder: PathBuf, run: &Run) -> Result<Self> {
         fs::create_dir_all(&folder)?;
         let mut command = Command::new("mount");
         command.args(["-t", "tmpfs", "-o", &format!("size={MB}m"), "proof"]).arg(&folder);
-        let status = command.status().await.context("mount")?;
-        ensure!(status.success(), "a small file system needs root: {status}");
-        Ok(Self { folder })
+        if command.stderr(Stdio::null()).status().await.is_ok_and(|status| status.success()) {
+            run.say(&format!("a disk of {MB} MB"));
+            return Ok(Self::Mounted(folder));
+        }
+        run.say("nothing can be mounted here: in place of a full disk a limit on the size of files");
+        Ok(Self::Limited(folder))
     }
 
-    fn take_room(&self) -> Result<()> {
-        let piece = |number: usize| self.folder.join(format!("piece-{number}"));
+    fn data(&self) -> PathBuf {
+        let (Self::Mounted(folder) | Self::Limited(folder)) = self;
+        folder.join("data")
+    }
+
+    async fn take_room(&self, server: &Server) -> Result<()> {
+        let folder = match self {
+            Self::Mounted(folder) => folder,
+            Self::Limited(_) => {
+                let sizes = fs::read_dir(self.data())?.map(|entry| Ok(entry?.metadata()?.len()));
+                let largest = sizes.collect::<Result<Vec<u64>>>()?.into_iter().max().unwrap_or_default();
+                return server.limit_files(Some(largest + PIECE as u64)).await;
+            }
+        };
+        let piece = |number: usize| folder.join(format!("piece-{number}"));
         let mut pieces = 0;
         while fs::write(piece(pieces), vec![0; PIECE]).is_ok() {
             pieces += 1;
@@ -132,19 +156,27 @@ impl Disk {
         (pieces.saturating_sub(ROOM)..=pieces).try_for_each(|number| Ok(fs::remove_file(piece(number))?))
     }
 
-    fn make_room(&self) -> Result<()> {
-        for entry in fs::read_dir(&self.folder)? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                fs::remove_file(entry.path())?;
+    async fn make_room(&self, server: Option<&Server>) -> Result<()> {
+        match (self, server) {
+            (Self::Limited(_), Some(server)) => server.limit_files(None).await?,
+            (Self::Limited(_), None) => {}
+            (Self::Mounted(folder), _) => {
+                for entry in fs::read_dir(folder)? {
+                    let entry = entry?;
+                    if entry.file_type()?.is_file() {
+                        fs::remove_file(entry.path())?;
+                    }
+                }
             }
         }
         Ok(())
     }
 
     async fn unmount(self) -> Result<()> {
-        let status = Command::new("umount").arg(&self.folder).status().await?;
-        ensure!(status.success(), "umount of {}: {status}", self.folder.display());
+        if let Self::Mounted(folder) = self {
+            let status = Command::new("umount").arg(&folder).status().await?;
+            ensure!(status.success(), "umount of {}: {status}", folder.display());
+        }
         Ok(())
     }
 }

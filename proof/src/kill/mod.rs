@@ -12,7 +12,9 @@ mod world;
 use std::{
     env, fs,
     path::{Path, PathBuf},
- process, time::Duration};
+    process,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;

@@ -42,7 +42,13 @@ pub(super) struct World {
 
 impl World {
     /// One in which nothing has happened. The clients' random numbers are those from `worker` on.
-    pub(super) fn new(run: &Run, program: &Program, folder: PathBuf, clients: u64, worker: u64) -> Result<Self> {
+    pub(super) fn new(
+        run: &Run,
+        program: &Program,
+        folder: PathBuf,
+        clients: u64,
+        worker: u64,
+    ) -> Result<Self> {
         let text = folder.to_str().context("the folder's path is not UTF-8")?;
         let program = program.with(["--data", text]).with(NO_LIMITS);
         let client = |place: u64| Client::new(format!("client-{place}"), run.random(worker + place));
@@ -96,7 +102,8 @@ impl World {
         let mut connection = Connection::open(server.address).await?;
         self.marker.mark(&mut connection).await?;
         let (links, lost) = self.known();
-        let (engaged, renewed) = (links.iter().filter(|link| link.0).count(), links.iter().filter(|link| link.1));
+        let (engaged, renewed) =
+            (links.iter().filter(|link| link.0).count(), links.iter().filter(|link| link.1));
         let (engaged, renewed, sessions) = (engaged as u64, renewed.count() as u64, links.len() as u64);
         let stop = Instant::now() + CATCH_UP;
         loop {
@@ -119,7 +126,7 @@ impl World {
 
     /// What the metrics say, but for when they were last changed.
     pub(super) async fn read_metrics(&self, server: &Server) -> Result<Value> {
-        let token = server.token("reader", "&permissions=metrics:read").await?;
+        let token = server.token("reader", &[("permissions", "metrics:read")]).await?;
         let path = format!("/metrics/sessions?startDate={}&endDate={}", self.first_day, self.last_day);
         let request = wire::request("GET", &path, &wire::bearer(&token), b"");
         let answer = Connection::open(server.address).await?.call(&request).await?;
@@ -148,7 +155,8 @@ impl World {
     pub(super) fn known(&self) -> (Vec<(bool, bool)>, u64) {
         let clients = || self.clients.iter().chain([&self.marker]);
         let chains = clients().flat_map(|client| &client.sessions).map(|known| &known.chain);
-        let links = chains.flat_map(|chain| chain.iter().enumerate().map(|(hop, link)| (link.engaged, hop > 0)));
+        let links =
+            chains.flat_map(|chain| chain.iter().enumerate().map(|(hop, link)| (link.engaged, hop > 0)));
         (links.collect(), clients().map(|client| client.lost_logins).sum())
     }
 }
