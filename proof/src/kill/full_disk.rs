@@ -27,6 +27,9 @@ const PIECE: usize = 256 * 1024;
 /// So many are left out, so that there is something to fill.
 const ROOM: usize = 8;
 
+/// The load while there is room.
+const LOAD: Duration = Duration::from_secs(2);
+
 /// It is full by then.
 const FILLS: Duration = Duration::from_mins(5);
 
@@ -50,6 +53,7 @@ pub(super) async fn fill(run: &Run, program: &Program, place: &Path, clients: u6
 
 async fn story(run: &Run, world: &mut World, disk: &Disk) -> Result<()> {
     let mut server = world.start(3_600).await?;
+    world.load(server.address, Some(Instant::now() + LOAD)).await?;
     until_full(run, world, &server, disk).await?;
     for client in &mut world.clients {
         let mut connection = Connection::open(server.address).await?;
@@ -59,8 +63,7 @@ async fn story(run: &Run, world: &mut World, disk: &Disk) -> Result<()> {
     run.say("  reads are answered, and all that was acknowledged is there");
     disk.make_room(Some(&server)).await?;
     world.check(&server, true).await.context("when there is room again")?;
-    let until = Instant::now() + Duration::from_secs(2);
-    world.load(server.address, Some(until)).await?;
+    world.load(server.address, Some(Instant::now() + LOAD)).await?;
     not_refused(world).context("when there is room again")?;
     world.check_metrics(&server).await.context("when there is room again")?;
     run.say("  with room it goes on without a new start, and the metrics agree");
