@@ -145,20 +145,23 @@ impl<'a> Look<'a> {
 }
 
 /// The most recently active of the live sessions that were seen so far: as many as may be live.
-struct MostRecent {
+#[derive(Debug)]
+pub struct MostRecent {
     limit: usize,
     keys: BTreeSet<(DateTime<Utc>, SessionId)>,
     by_id: HashMap<SessionId, DateTime<Utc>>,
 }
 
 impl MostRecent {
-    fn of(limit: usize) -> Self {
+    /// None seen yet, where as many as `limit` may be live.
+    #[must_use]
+    pub fn of(limit: usize) -> Self {
         Self { limit, keys: BTreeSet::new(), by_id: HashMap::new() }
     }
 
     /// With one more. Gives back the one that is too many then, if there is one: as many as may be live are more recent,
     /// where of two of the same time it is the one with the greater id.
-    fn with(&mut self, last_active: DateTime<Utc>, id: SessionId) -> Option<(DateTime<Utc>, SessionId)> {
+    pub fn with(&mut self, last_active: DateTime<Utc>, id: SessionId) -> Option<(DateTime<Utc>, SessionId)> {
         if let Some(before) = self.by_id.insert(id, last_active) {
             self.keys.remove(&(before, id));
         }

@@ -25,6 +25,7 @@ pub use self::{
     app::{App, Settings},
     client_policy::{ClientPolicy, Kept},
     error::{Malformed, SessionError, StoreError},
+    limits::MostRecent,
     store::{Records, Store, Write},
     visit::Visit,
 };
