@@ -21,6 +21,12 @@ const LOOK: Duration = Duration::from_millis(500);
 /// allocator keeps what large bodies once took, and how many of them meet is chance.
 const MEMORY: (u64, u64) = (15, 10 * 1_024);
 
+/// The same for a run of fewer looks, in which a few large bodies more or less are seen: that finds large leaks alone.
+const MEMORY_OF_SHORT_RUNS: (u64, u64) = (50, 64 * 1_024);
+
+/// Five minutes.
+const SHORT: usize = 600;
+
 /// The same for open files: how many callers are slow at a time is chance.
 const FILES: (u64, u64) = (0, 32);
 
@@ -73,7 +79,8 @@ impl Figures {
 
     /// Memory and open files must not grow; of latencies it only tells, as they are the machine's too.
     pub(super) fn judge(&self, run: &Run) {
-        if let Some((before, after)) = growth(&self.memory, MEMORY) {
+        let memory = if self.memory.len() < SHORT { MEMORY_OF_SHORT_RUNS } else { MEMORY };
+        if let Some((before, after)) = growth(&self.memory, memory) {
             run.broken(format!("the memory has grown from {before} kB to {after} kB"));
         }
         if let Some((before, after)) = growth(&self.files, FILES) {

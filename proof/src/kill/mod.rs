@@ -197,7 +197,7 @@ impl Story<'_> {
         server.kill().await?;
         self.killed("kills after load, when the stream is rolled up");
         if matches!(kind, At::Start) {
-            for _ in 0..=self.random.u32(..3) {
+            for _ in 0..=self.random.u32(..2) {
                 let starting = self.world.program(TIMEOUTS[0]).spawn()?;
                 // Most of them in the first tenth.
                 let longest = if self.random.bool() { start / 10 } else { start };
