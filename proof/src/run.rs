@@ -101,6 +101,11 @@ impl Run {
         self.limit.map(|limit| limit.saturating_sub(self.began.elapsed()))
     }
 
+    /// How much is to be done: what was asked for, or without that as much as there is time for, or without either `short`.
+    pub(crate) fn volume(&self, asked: Option<u64>, short: u64) -> u64 {
+        asked.unwrap_or(if self.limit.is_some() { u64::MAX } else { short })
+    }
+
     /// Whether the time is over.
     pub(crate) fn is_over(&self) -> bool {
         self.left().is_some_and(|left| left.is_zero())

@@ -33,9 +33,9 @@ pub struct Options {
     /// The local server's program [default: the one beside this program]
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
-    /// Kills
-    #[arg(long, value_name = "COUNT", default_value_t = 10)]
-    kills: u64,
+    /// Kills [default: 10, or as many as there are minutes for]
+    #[arg(long, value_name = "COUNT")]
+    kills: Option<u64>,
     /// Clients that call at once, each a user of its own
     #[arg(long, value_name = "COUNT", default_value_t = 16)]
     clients: u64,
@@ -50,6 +50,9 @@ pub struct Options {
 /// How long a session lives without a heartbeat, in seconds: for ever, as far as a round goes, or so that it has expired
 /// by the next one.
 const TIMEOUTS: [u32; 3] = [3_600, 1, 2];
+
+/// Kills of a run for which nothing else is said.
+const SHORT: u64 = 10;
 
 /// After so many kills the sessions are counted.
 const RECOUNT_EVERY: u64 = 5;
@@ -83,7 +86,8 @@ async fn kills(options: &Options, run: &Run, program: &Program, place: &Path) ->
     let world = World::new(run, program, place.join("data"), options.clients, WORKERS)?;
     let mut story = Story { run, world, random: random.fork(), kills: 0 };
     let mut folders = 1;
-    while story.kills < options.kills && !run.is_over() && !run.has_broken() {
+    let wanted = run.volume(options.kills, SHORT);
+    while story.kills < wanted && !run.is_over() && !run.has_broken() {
         if random.u64(..FRESH) == 0 {
             folders += 1;
             let folder = place.join(format!("data-{folders}"));
@@ -99,7 +103,7 @@ async fn kills(options: &Options, run: &Run, program: &Program, place: &Path) ->
         } else {
             let all = [At::Load, At::Load, At::Rollup, At::Start];
             let kinds: Vec<At> = (0..RECOUNT_EVERY).map(|_| all[random.usize(..all.len())]).collect();
-            let left = usize::try_from(options.kills - story.kills)?;
+            let left = usize::try_from(wanted - story.kills)?;
             story.go(&kinds[..kinds.len().min(left)]).await?;
         }
         let (links, lost) = story.world.known();
