@@ -124,7 +124,8 @@ impl Template {
         variables.find(|(_, own)| *own == value).map(|(name, _)| name.as_str())
     }
 
-    fn parse(
+    /// The same of the template in `text`.
+    pub fn parse(
         text: &str,
         parameters: &Values<'_>,
         url: Option<&str>,

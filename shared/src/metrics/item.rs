@@ -93,7 +93,7 @@ pub(super) fn unchanged_since(version: u64) -> Expression {
 }
 
 /// The item of a row of `day`.
-pub(super) fn encode(day: NaiveDate, lane: u8, row: &Row, zone: Tz) -> Result<Attributes, MetricsError> {
+pub fn encode(day: NaiveDate, lane: u8, row: &Row, zone: Tz) -> Result<Attributes, MetricsError> {
     let (pk, sk) = row::key(day, lane);
     let malformed = |cause: String| MetricsError::Malformed { row: sk.clone(), cause };
     let marks = marks::to_bytes(&row.marks).ok_or_else(|| malformed("a mark of no shard".to_owned()))?;
@@ -113,7 +113,7 @@ pub(super) fn encode(day: NaiveDate, lane: u8, row: &Row, zone: Tz) -> Result<At
 }
 
 /// The day and the row that an item holds; one of another layout or zone is refused, naming both.
-pub(super) fn decode(item: &Attributes, zone: Tz) -> Result<(NaiveDate, Row), MetricsError> {
+pub fn decode(item: &Attributes, zone: Tz) -> Result<(NaiveDate, Row), MetricsError> {
     // First of all: nothing else of a row of another layout need be as it is here.
     check_made_alike(item, zone)?;
     decode_alike(item).map_err(|cause| MetricsError::Malformed { row: text(item, "sk").to_owned(), cause })

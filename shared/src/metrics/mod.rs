@@ -11,7 +11,7 @@ pub mod counts;
 pub mod delta;
 mod error;
 pub mod histogram;
-mod item;
+pub mod item;
 pub mod marks;
 mod registers;
 pub mod reports;
