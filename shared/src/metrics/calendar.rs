@@ -18,16 +18,25 @@ pub fn day_of(time: DateTime<Utc>, zone: Tz) -> NaiveDate {
 #[must_use]
 pub fn first_instant(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
+    let at = |later: TimeDelta| zone.from_local_datetime(&(midnight + later)).earliest();
     // No zone has ever left out more than a day.
-    let mut minutes = (0..=24 * 60).map(TimeDelta::minutes);
-    let first = minutes.find_map(|later| zone.from_local_datetime(&(midnight + later)).earliest());
+    let Some(minute) = (0..=24 * 60).map(TimeDelta::minutes).find(|later| at(*later).is_some()) else {
+        return midnight.and_utc();
+    };
+    // In Liberia clocks were put forward by 44 minutes and a half.
+    let seconds = (0..60).map(|seconds| minute - TimeDelta::seconds(seconds));
+    let first = seconds.take_while(|later| *later >= TimeDelta::zero()).map_while(at).last();
     first.map_or_else(|| midnight.and_utc(), |time| time.to_utc())
 }
 
-/// The last instant of a day, in whole milliseconds.
+/// The last instant of a day, in whole milliseconds. Where the clocks are put back over midnight the end of the day comes
+/// twice, and this is the second.
 #[must_use]
 pub fn last_instant(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    first_instant(day + Days::new(1), zone) - TimeDelta::milliseconds(1)
+    let next = day + Days::new(1);
+    let end = next.and_time(NaiveTime::MIN) - TimeDelta::milliseconds(1);
+    let last = zone.from_local_datetime(&end).latest().map(|time| time.to_utc());
+    last.unwrap_or_else(|| first_instant(next, zone) - TimeDelta::milliseconds(1))
 }
 
 /// A range of days, both included.
@@ -167,7 +176,7 @@ impl Span {
 
 #[cfg(test)]
 mod tests {
-    use chrono_tz::{America, Asia, Europe};
+    use chrono_tz::{Africa, America, Asia, Europe};
     use proptest::prelude::*;
 
     use super::*;
@@ -209,6 +218,22 @@ mod tests {
         assert_eq!(first_instant(day, America::Santiago), time("2026-09-06T04:00:00Z"));
         assert_eq!(day_of(time("2026-09-06T03:59:59.999Z"), America::Santiago), date("2026-09-05"));
         assert_eq!(day_of(time("2026-09-06T04:00:00Z"), America::Santiago), day);
+    }
+
+    #[test]
+    fn a_day_begins_to_the_second_after_a_gap_of_seconds() {
+        let (day, zone) = (date("1972-01-07"), Africa::Monrovia);
+        assert_eq!(first_instant(day, zone), time("1972-01-07T00:44:30Z"));
+        assert_eq!(last_instant(date("1972-01-06"), zone), time("1972-01-07T00:44:29.999Z"));
+    }
+
+    #[test]
+    fn a_day_whose_end_comes_twice_ends_the_second_time() {
+        // In Newfoundland clocks went back by an hour at a minute past midnight.
+        let (day, zone) = (date("2010-11-06"), America::St_Johns);
+        assert_eq!(day_of(time("2010-11-07T03:29:59.999Z"), zone), day);
+        assert_eq!(last_instant(day, zone), time("2010-11-07T03:29:59.999Z"));
+        assert_eq!(first_instant(date("2010-11-07"), zone), time("2010-11-07T02:30:00Z"));
     }
 
     #[test]
