@@ -1,19 +1,21 @@
 //! The counts that add up over sessions, and can be subtracted again.
 
-use std::fmt;
+use std::{
+    fmt,
+    iter::Sum,
+    ops::{Add, AddAssign, Sub, SubAssign},
+};
 
-use derive_more::{Add, AddAssign, Sub, SubAssign, Sum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Sums over sessions. Signed, because a sum may be one of several that are meant only together.
+/// Sums over sessions. Signed, because a sum may be one of several that are meant only together. Of a damaged row they may
+/// be any numbers: what is too large goes round, so that what was added can still be subtracted again.
 ///
-/// A new count is a field here (and in `of_some`, if it says how many of the sessions), a line in
+/// A new count is a field here (and in `with`, and in `of_some` if it says how many of the sessions), a line in
 /// [`Contribution::of`](super::contribution::Contribution::of), and a line in the answer that shows it. It takes a
 /// `#[serde(default)]`: a row that was written before there was the count has 0 of it. One that lacks another is damaged.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Add, AddAssign, Sub, SubAssign, Sum, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// All sessions.
@@ -28,6 +30,16 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Each count together with the other's.
+    fn with(self, other: Self, both: fn(i64, i64) -> i64) -> Self {
+        Self {
+            sessions: both(self.sessions, other.sessions),
+            engaged: both(self.engaged, other.engaged),
+            renewed: both(self.renewed, other.renewed),
+            duration_ms: both(self.duration_ms, other.duration_ms),
+        }
+    }
+
     /// The counts that say how many of the sessions.
     fn of_some(&mut self) -> [&mut i64; 2] {
         [&mut self.engaged, &mut self.renewed]
@@ -57,6 +69,40 @@ impl Counts {
             *count = (*count).clamp(0, sessions);
         }
         self
+    }
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        self.with(other, i64::wrapping_add)
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        self.with(other, i64::wrapping_sub)
+    }
+}
+
+impl SubAssign for Counts {
+    fn sub_assign(&mut self, other: Self) {
+        *self = *self - other;
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), Self::add)
     }
 }
 

@@ -48,7 +48,8 @@ const BOUNDS: [i64; BUCKETS - 1] = {
     all
 };
 
-/// How many sessions lasted how long. Counts are signed: a histogram may be a part of a sum, or a difference.
+/// How many sessions lasted how long. Counts are signed: a histogram may be a part of a sum, or a difference. What is too
+/// large goes round, as in [`Counts`](super::counts::Counts).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram([i64; BUCKETS]);
 
@@ -66,13 +67,14 @@ impl Default for Histogram {
 impl Histogram {
     /// Counts `count` (which may be negative) durations.
     pub fn add(&mut self, duration: TimeDelta, count: i64) {
-        self.0[bucket(duration)] += count;
+        let own = &mut self.0[bucket(duration)];
+        *own = own.wrapping_add(count);
     }
 
     /// Adds all counts of `other`.
     pub fn merge(&mut self, other: &Self) {
         for (own, other) in self.0.iter_mut().zip(other.0) {
-            *own += other;
+            *own = own.wrapping_add(other);
         }
     }
 
@@ -92,14 +94,14 @@ impl Histogram {
     /// are none. Below a second it is zero, and from a day on a day.
     #[must_use]
     pub fn quantile(&self, part: f64) -> TimeDelta {
-        let counts = self.0.map(|count| count.max(0));
-        let total: i64 = counts.iter().sum();
+        let counts = self.0.map(|count| i128::from(count.max(0)));
+        let total: i128 = counts.iter().sum();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_precision_loss,
             reason = "far from 2^53 sessions"
         )]
-        let rank = ((total as f64 * part).ceil() as i64).max(1);
+        let rank = ((total as f64 * part).ceil() as i128).clamp(1, total.max(1));
         let mut seen = 0;
         for (bucket, count) in counts.into_iter().enumerate() {
             seen += count;
@@ -114,10 +116,11 @@ impl Histogram {
     /// is below zero.
     #[must_use]
     pub fn distribution(&self) -> [i64; EDGES.len() + 1] {
-        let mut counts = [0; EDGES.len() + 1];
+        let mut counts = [0_i64; EDGES.len() + 1];
         for (bucket, count) in self.0.iter().enumerate() {
             let low = if bucket == 0 { 0 } else { BOUNDS[bucket - 1] };
-            counts[EDGES.partition_point(|edge| edge * 60 * 1_000 <= low)] += (*count).max(0);
+            let own = &mut counts[EDGES.partition_point(|edge| edge * 60 * 1_000 <= low)];
+            *own = own.saturating_add((*count).max(0));
         }
         counts
     }
