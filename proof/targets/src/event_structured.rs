@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{odd, service, service::Service};
 
-const MOST_REQUESTS: usize = 6;
+const MOST_REQUESTS: usize = 3;
 
 /// What is sent in a query.
 const PARAMETERS: [&str; 5] = ["startDate", "endDate", "span", "compare", "other"];

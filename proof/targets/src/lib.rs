@@ -28,7 +28,7 @@ pub struct Target {
 /// All of them.
 pub const ALL: [Target; 9] = [
     Target { name: "event-bytes", feed: event_bytes::feed, longest: 4_096 },
-    Target { name: "event-structured", feed: event_structured::feed, longest: 1_024 },
+    Target { name: "event-structured", feed: event_structured::feed, longest: 512 },
     Target { name: "stream-bytes", feed: stream_bytes::feed, longest: 6_144 },
     Target { name: "stream-structured", feed: stream_structured::feed, longest: 512 },
     Target { name: "item", feed: item::feed, longest: 512 },

@@ -11,6 +11,9 @@ use crate::odd;
 /// The most days that a range has.
 const MOST_DAYS: usize = 1_100;
 
+/// Days whose borders are looked at for each input.
+const DAYS_AT_ONCE: usize = 16;
+
 pub(crate) fn feed(bytes: &[u8]) {
     // Too few bytes are no input.
     let _ = feed_all(&mut Unstructured::new(bytes));
@@ -18,10 +21,10 @@ pub(crate) fn feed(bytes: &[u8]) {
 
 fn feed_all(input: &mut Unstructured<'_>) -> Result<()> {
     let zone = TZ_VARIANTS[input.int_in_range(0..=TZ_VARIANTS.len() - 1)?];
-    check_instant(input.int_in_range(-62_000_000_000_000..=253_000_000_000_000)?, zone);
     // Of late, where clocks are put forward and back.
-    let recent = input.int_in_range(-1_000_000..=3_000_000_i64)?;
-    check_instant(recent * 3_600_000 + input.int_in_range(0..=3_599_999)?, zone);
+    check_instant(input.int_in_range(0..=4_102_444_799_999)?, zone);
+    let day = NaiveDate::default() + Days::new(input.int_in_range(0..=47_000)?);
+    day.iter_days().take(DAYS_AT_ONCE).for_each(|day| check_borders(day, zone));
     let (start, end) = (text(input)?, text(input)?);
     let span = input.choose(&["daily", "weekly", "monthly", "Weekly", ""])?;
     let given = |text: &str, is_given: bool| is_given.then(|| text.to_owned());
@@ -58,9 +61,30 @@ fn check_range(range: Range, zone: Tz, told: &str) {
     assert!((1..=MOST_DAYS).contains(&count), "{told}");
     let (first, last) = (first_instant(range.first, zone), last_instant(range.last, zone));
     assert!(first <= last + TimeDelta::milliseconds(1), "{told}");
-    for day in [range.first, range.last] {
-        check_instant(first_instant(day, zone).timestamp_millis(), zone);
-        check_instant(last_instant(day, zone).timestamp_millis(), zone);
+    // No session started before.
+    if range.first >= NaiveDate::default() {
+        check_borders(range.first, zone);
+        check_borders(range.last, zone);
+    }
+}
+
+/// Just before a day's first instant it is another day, and just after its last.
+fn check_borders(day: NaiveDate, zone: Tz) {
+    let (first, last) = (first_instant(day, zone), last_instant(day, zone));
+    // Clocks may be put back over midnight.
+    for minutes in [31, 62, 121] {
+        check_instant(last.timestamp_millis() + minutes * 60_000, zone);
+    }
+    if day_of(first, zone) == day {
+        let (before, after) = (first - TimeDelta::milliseconds(1), last + TimeDelta::milliseconds(1));
+        assert_eq!(day_of(last, zone), day, "{day} in {zone} ends {last}");
+        assert!(
+            day_of(before, zone) < day && day < day_of(after, zone),
+            "{day} in {zone}: {first} to {last}"
+        );
+    } else {
+        // The zone left it out.
+        assert_eq!(first, last + TimeDelta::milliseconds(1), "{day} in {zone}");
     }
 }
 
