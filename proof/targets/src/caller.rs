@@ -44,9 +44,9 @@ fn any_claims(input: &mut Unstructured<'_>) -> Result<()> {
     if let Ok(caller) = Caller::of(&request) {
         let names = ["permissions".to_owned(), "cognito:groups".to_owned()];
         let has = caller.has_permission(PERMISSION, &names);
-        let mut named = names.iter().filter_map(|name| claims.get(name));
+        let mut lists = names.iter().filter_map(|name| claims.get(name));
         let read_from_json = |claim: &&String| serde_json::from_str::<Vec<Value>>(claim).is_ok();
-        assert!(!has || named.any(|claim| claim.contains(PERMISSION) || read_from_json(&claim)));
+        assert!(!has || lists.any(|claim| claim.contains(PERMISSION) || read_from_json(&claim)));
         assert!(!caller.has_permission("", &names));
         assert!(caller.has_permission("*", &names));
     }
