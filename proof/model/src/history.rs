@@ -218,10 +218,10 @@ impl History {
                 }
             }
             Change::End { reason: EndReason::EndedOthers, .. }
-            | Change::EndAsOfLastActivity { reason: EndReason::EndedOthers, .. } => {
-                if self.back(id, true).any(|id| id == by.asked) {
-                    self.breaks(Promise::EndOthersSparesTheCaller);
-                }
+            | Change::EndAsOfLastActivity { reason: EndReason::EndedOthers, .. }
+                if self.back(id, true).any(|id| id == by.asked) =>
+            {
+                self.breaks(Promise::EndOthersSparesTheCaller);
             }
             Change::Point { head, .. } => {
                 let pointer = before.and_then(Record::pointer);

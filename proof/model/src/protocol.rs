@@ -1,7 +1,5 @@
 //! The model that is explored: clients, hosts, the table, the time, and what can go wrong between them.
 
-use std::fmt::Write;
-
 use chrono::TimeDelta;
 use shared::{
     id::SessionId,
@@ -16,6 +14,7 @@ use crate::{
     history::{History, outlives},
     invocation::{Around, Invocation, Verdict},
     promise::Promise,
+    state::{Action, Client, Heard, Loss, State, short},
     table::{Effect, Outcome, Table, Write as Writes},
     world::{Ask, World, id},
 };
@@ -30,68 +29,6 @@ const POINTER_REFRESH: TimeDelta = TimeDelta::days(1);
 #[derive(Clone, Debug)]
 pub(crate) struct Protocol {
     pub(crate) world: World,
-}
-
-/// All that there is at one time.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct State {
-    /// The number of the time.
-    time: u8,
-    faults: u8,
-    table: Table,
-    /// In order: clients that may do the same are the same to the protocol.
-    clients: Vec<Client>,
-    /// A write that was lost and may yet take effect.
-    late: Option<Invocation>,
-    pub(crate) history: History,
-}
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Client {
-    role: u8,
-    requests: u8,
-    holds: SessionId,
-    heard: Option<Heard>,
-    running: Option<Invocation>,
-}
-
-/// What a client was told last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Heard {
-    asked: SessionId,
-    head: SessionId,
-    /// The number of the time.
-    time: u8,
-}
-
-/// One thing that happens. Clients are told by their place in the state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// A request arrives at a host with the clock of that number.
-    Begin { client: u8, ask: Ask, clock: u8 },
-    /// The next call is made, and answered.
-    Call(u8),
-    /// The same, and then the invocation has no time left for a hop or a try.
-    CallAtLast(u8),
-    /// The next call comes back as an error that may pass.
-    Lose(u8, Loss),
-    /// The next call is made, and then the invocation is cut off, or its answer is lost.
-    CutOff(u8),
-    /// A write that was lost takes effect.
-    Arrive,
-    /// A record is purged.
-    Purge(SessionId),
-    /// The time goes on.
-    Tick,
-}
-
-/// Whether a call that was lost takes effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    Never,
-    AtOnce,
-    Later,
 }
 
 impl Model for Protocol {
@@ -225,40 +162,6 @@ impl Model for Protocol {
     }
 }
 
-impl State {
-    /// The records, for people.
-    pub(crate) fn told(&self) -> String {
-        let mut text = String::new();
-        for entry in self.table.entries() {
-            let _ = write!(text, "{}: {:?}; listed: {}\n    ", entry.id, entry.record, entry.listed);
-        }
-        short(&text)
-    }
-
-    /// Leaves out what makes no difference any more.
-    fn forget(&mut self) {
-        for client in &mut self.clients {
-            if client.requests == 0 && client.running.is_none() {
-                client.heard = None;
-            }
-        }
-        self.clients.sort_unstable();
-    }
-
-    fn uses(&self, id: SessionId) -> bool {
-        let tries = |running: &Invocation| running.tried.is_some_and(|(_, own)| own == id);
-        self.table.get(id).is_some()
-            || self.history.knows(id)
-            || self.late.as_ref().is_some_and(tries)
-            || self.clients.iter().any(|one| one.holds == id || one.running.as_ref().is_some_and(tries))
-    }
-}
-
-/// With ids as numbers.
-fn short(text: &str) -> String {
-    text.replace("0198c0de-0000-7000-8000-0000000000", "#")
-}
-
 impl Protocol {
     /// What happens in a state, for people.
     pub(crate) fn told(&self, state: &State, action: Action) -> String {
@@ -366,14 +269,14 @@ impl Protocol {
     fn tell(&self, state: &mut State, number: u8, running: &Invocation, verdict: Verdict) {
         let Some(client) = state.clients.get_mut(usize::from(number)) else { return };
         client.running = None;
-        let heard = client.heard.filter(|heard| heard.asked == running.asked);
+        let before = client.heard.filter(|heard| heard.asked == running.asked);
         let answer = match verdict {
             Verdict::Alive(head) | Verdict::Ended(head) => Some(head),
             Verdict::Unknown => None,
             Verdict::Done | Verdict::GaveUp => return,
         };
         let is_wrong = running.ask != Ask::Login
-            && heard.is_some_and(|heard| {
+            && before.is_some_and(|heard| {
                 answer != Some(heard.head) && self.still_stands(&state.table, heard, state.time)
             });
         if is_wrong {

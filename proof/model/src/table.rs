@@ -203,7 +203,7 @@ impl Hash for Entry {
                             .hash(hasher);
                     }
                     State::Expired { end_time, renewed_to } => {
-                        (2_u8, time(*end_time), renewed_to).hash(hasher)
+                        (2_u8, time(*end_time), renewed_to).hash(hasher);
                     }
                 }
             }

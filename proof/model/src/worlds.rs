@@ -131,7 +131,7 @@ pub(crate) fn limit() -> World {
     World {
         name: "limit",
         about: "logins at once, and heartbeats meanwhile, where two sessions may be live",
-        roles: [keepers(3, 1, 9, &[Ask::Login]), keepers(1, 2, 1, &[Ask::Heartbeat, Ask::End])].concat(),
+        roles: [keepers(2, 1, 9, &[Ask::Login]), keepers(1, 2, 1, &[Ask::Heartbeat, Ask::End])].concat(),
         live: 2,
         times: &[0, 5],
         limit: 2,
@@ -164,9 +164,9 @@ pub(crate) fn unlist() -> World {
     World {
         name: "unlist",
         about: "sessions expire, by one clock or by all, and starts take them out of the index; they come back",
-        roles: [keepers(2, 1, 9, &[Ask::Login]), keepers(1, 2, 1, &[Ask::Heartbeat, Ask::Engage])].concat(),
+        roles: [keepers(2, 1, 9, &[Ask::Login]), keepers(1, 2, 1, &[Ask::Heartbeat])].concat(),
         live: 1,
-        times: &[0, HOUR - 20, HOUR + 20, HOUR + 100],
+        times: &[0, HOUR + 20, HOUR + 100],
         clocks: &[-30, 30],
         limit: 1,
         ..QUIET

@@ -1,6 +1,6 @@
 //! Each rule of the protocol, broken on purpose, is missed by somebody.
 
-use model::{Break, Promise, World, shortest, worlds};
+use model::{Break, Promise, World, explore, shortest, worlds};
 
 /// The rule that is not kept, the world in which that is seen, and the promise that it breaks.
 const CAUGHT: [(Break, &str, Promise); 23] = [
@@ -44,15 +44,13 @@ fn each_broken_rule_is_caught_by_the_property_named() {
 }
 
 #[test]
-fn x() {
-    for world in worlds() {
-        let name = world.name;
-        let b = std::time::Instant::now();
-        let found = model::explore(World { faults: 0, ..world }, None);
-        eprintln!("{name} {:?} {:?} {:?}", found.states, found.counterexample.map(|c| c.promise), b.elapsed());
+fn small_worlds_hold_where_nothing_is_lost() {
+    for name in ["chain", "walk", "clocks", "limit-faults", "border", "ends"] {
+        let found = explore(World { faults: 0, ..world(name) }, None);
+        assert!(found.is_whole, "{name}: {found:#?}");
     }
 }
 
 fn world(name: &str) -> World {
-    worlds().into_iter().find(|world| world.name == name).unwrap()
+    worlds().into_iter().find(|world| world.name == name).expect("there is such a world")
 }
