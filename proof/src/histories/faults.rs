@@ -1,0 +1,225 @@
+//! What goes wrong between a function and DynamoDB, chosen at random.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use aws_smithy_runtime_api::{
+    client::{orchestrator::HttpResponse, result::ConnectorError},
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+/// What a caller gets.
+pub(super) type Answered = Result<HttpResponse, ConnectorError>;
+
+/// What one call meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// An answer of this error. Nothing is written.
+    Error(u16, &'static str),
+    /// A transaction that is cancelled for these reasons. Nothing is written.
+    Cancelled([&'static str; 2]),
+    /// A front end that answers with no error of DynamoDB's. Nothing is written.
+    Unavailable,
+    /// A connection that is reset. Nothing is written.
+    Reset,
+    /// An internal error after the write took effect.
+    FailedAfter,
+    /// No answer after the write took effect.
+    Lost,
+    /// It gets there late: the caller may have given up.
+    LateThere(Duration),
+    /// Its answer comes late.
+    LateBack(Duration),
+    /// It gets there twice.
+    Twice,
+    /// It gets there, is answered, and gets there once more later.
+    Again(Duration),
+    /// No answer, and it gets there later.
+    Delayed(Duration),
+    /// A `BatchGetItem` that leaves all keys unprocessed.
+    Unprocessed,
+    /// A Query gives one item a page, and a `BatchGetItem` leaves all keys but one unprocessed.
+    Piecemeal,
+}
+
+impl Fault {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error(_, name) => name,
+            Self::Cancelled(_) => "transaction cancelled",
+            Self::Unavailable => "503",
+            Self::Reset => "reset before",
+            Self::FailedAfter => "internal error after",
+            Self::Lost => "answer lost after",
+            Self::LateThere(_) => "late there",
+            Self::LateBack(_) => "late back",
+            Self::Twice => "delivered twice",
+            Self::Again(_) => "delivered again later",
+            Self::Delayed(_) => "reset, delivered later",
+            Self::Unprocessed => "keys unprocessed",
+            Self::Piecemeal => "paged one by one",
+        }
+    }
+}
+
+/// The faults of a round, and what is under way.
+pub(super) struct Faults {
+    percent: f64,
+    random: Mutex<Rng>,
+    on: AtomicBool,
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+    calls: AtomicI64,
+    under_way: AtomicI64,
+    last: Mutex<Instant>,
+}
+
+/// A call is under way as long as this lives.
+pub(super) struct UnderWay<'a>(&'a Faults);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+        *lock(&self.0.last) = Instant::now();
+    }
+}
+
+impl Faults {
+    /// So many calls of a hundred meet one, once it is switched on.
+    pub(super) fn new(percent: f64, random: Rng) -> Self {
+        Self {
+            percent,
+            random: Mutex::new(random),
+            on: AtomicBool::new(false),
+            counts: Mutex::default(),
+            calls: AtomicI64::new(0),
+            under_way: AtomicI64::new(0),
+            last: Mutex::new(Instant::now()),
+        }
+    }
+
+    pub(super) fn switch(&self, on: bool) {
+        self.on.store(on, Ordering::SeqCst);
+    }
+
+    /// How often each was met.
+    pub(super) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.counts).clone()
+    }
+
+    /// Calls so far.
+    pub(super) fn calls(&self) -> u64 {
+        u64::try_from(self.calls.load(Ordering::SeqCst)).unwrap_or_default()
+    }
+
+    pub(super) fn begin(&self) -> UnderWay<'_> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.hold()
+    }
+
+    /// Something that is done later is under way too.
+    pub(super) fn hold(&self) -> UnderWay<'_> {
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        UnderWay(self)
+    }
+
+    /// Whether nothing is under way, and nothing was for so long.
+    pub(super) fn are_quiet_for(&self, time: Duration) -> bool {
+        self.under_way.load(Ordering::SeqCst) == 0 && lock(&self.last).elapsed() >= time
+    }
+
+    /// What a call of this operation meets, if anything.
+    pub(super) fn choose(&self, operation: &str, body: &[u8]) -> Option<Fault> {
+        if !self.on.load(Ordering::SeqCst) {
+            return None;
+        }
+        let fault = {
+            let mut random = lock(&self.random);
+            (random.f64() * 100.0 < self.percent).then(|| choose(&mut random, operation, body))?
+        };
+        *lock(&self.counts).entry(fault.name()).or_default() += 1;
+        Some(fault)
+    }
+}
+
+fn choose(random: &mut Rng, operation: &str, body: &[u8]) -> Fault {
+    let is_transaction = operation == "TransactWriteItems";
+    let is_write = is_transaction || ["PutItem", "UpdateItem"].contains(&operation);
+    let has = |word: &str| body.windows(word.len()).any(|bytes| bytes == word.as_bytes());
+    // Nothing in the item tells a repeat of this from a later request, so a copy on its way after the answer is one.
+    let is_last_word = operation == "UpdateItem" && has("contentEngaged");
+    loop {
+        let late = Duration::from_millis(if random.u8(..50) == 0 {
+            random.u64(1_400..2_200)
+        } else {
+            random.u64(..60)
+        });
+        let fault = match random.u8(..20) {
+            0 => Fault::Error(400, "ThrottlingException"),
+            1 => Fault::Error(400, "ProvisionedThroughputExceededException"),
+            2 => Fault::Error(400, "RequestLimitExceeded"),
+            3 => Fault::Error(500, "InternalServerError"),
+            4 | 5 if is_write => Fault::FailedAfter,
+            6 => Fault::Unavailable,
+            7 => Fault::Reset,
+            8 | 9 => Fault::Lost,
+            10 if is_transaction => Fault::Cancelled(["TransactionConflict", "None"]),
+            10 if is_write => Fault::Error(400, "TransactionConflictException"),
+            11 if is_transaction => Fault::Error(400, "TransactionInProgressException"),
+            12 if is_transaction => Fault::Cancelled(["None", "ThrottlingError"]),
+            13 if is_transaction => Fault::Cancelled(["ProvisionedThroughputExceeded", "None"]),
+            14 if is_transaction => Fault::Cancelled(["None", "TransactionConflict"]),
+            15 => Fault::LateThere(late),
+            16 => Fault::LateBack(late),
+            17 if is_write => Fault::Twice,
+            18 if is_write && !is_last_word => Fault::Again(late + Duration::from_millis(random.u64(..300))),
+            19 if is_write && !is_last_word => {
+                Fault::Delayed(late + Duration::from_millis(random.u64(..300)))
+            }
+            17 | 18 if operation == "BatchGetItem" => Fault::Unprocessed,
+            19 if operation == "BatchGetItem" => Fault::Piecemeal,
+            // One that counts stays whole: no count is more than a page of DynamoDB's.
+            17..=19 if operation == "Query" && !has("COUNT") => Fault::Piecemeal,
+            _ => continue,
+        };
+        return fault;
+    }
+}
+
+/// An error as DynamoDB answers it.
+pub(super) fn error(status: u16, name: &str) -> Answered {
+    let body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{name}"), "message": "injected" });
+    answer(status, body.to_string().into_bytes())
+}
+
+/// A cancelled transaction.
+pub(super) fn cancelled(codes: [&str; 2]) -> Answered {
+    let reasons: Vec<Value> =
+        codes.iter().map(|code| json!({ "Code": code, "Message": "injected" })).collect();
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "injected",
+        "CancellationReasons": reasons,
+    });
+    answer(400, body.to_string().into_bytes())
+}
+
+/// Any answer.
+pub(super) fn answer(status: u16, body: Vec<u8>) -> Answered {
+    let status = StatusCode::try_from(status).map_err(|cause| ConnectorError::other(cause.into(), None))?;
+    let mut response = HttpResponse::new(status, SdkBody::from(body));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    Ok(response)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,235 @@
+//! Many clients under faults: their histories, the table and the metrics against the rules.
+//!
+//! A run is played in rounds, each with tables of its own. In a round some hosts, which are local servers whose clocks
+//! differ, serve the tabs of some users over HTTP, while time jumps, calls of the engine go wrong, and the stream comes to
+//! the rollup again, out of order and cut anew. Then it becomes quiet, and all is compared with what the rules allow.
+
+mod chains;
+mod engine;
+mod faults;
+mod history;
+mod quiet;
+mod request;
+mod round;
+mod rules;
+mod stream;
+mod sums;
+mod tab;
+mod table;
+mod time;
+mod wire;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use local::Server;
+use reqwest::Url;
+use serde_json::json;
+
+use self::{
+    chains::Chains,
+    history::{Op, Told},
+    round::{Limits, Plan, Round, name_of, settle},
+    rules::Facts,
+    stream::{Fed, Feed},
+    tab::{Known, Tab},
+};
+use crate::run::Run;
+
+/// What a run is to do.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// So many requests, in rounds of at most 20,000
+    #[arg(long, default_value_t = 20_000)]
+    requests: u64,
+    /// So many clients at the same time
+    #[arg(long, default_value_t = 240)]
+    clients: usize,
+    /// So many users, to whom the clients belong
+    #[arg(long, default_value_t = 40)]
+    users: usize,
+    /// So many hosts, whose clocks differ
+    #[arg(long, default_value_t = 3)]
+    hosts: usize,
+    /// So many of a hundred calls of the engine go wrong
+    #[arg(long, default_value_t = 12.0, value_name = "PERCENT")]
+    faults: f64,
+    /// Another engine on this machine than the embedded one
+    #[arg(long, value_name = "URL")]
+    dynamodb: Option<Url>,
+}
+
+/// What users may have, in turn: as by default, with few live at once, and with few starts.
+const LIMITS: [Limits; 4] = [
+    Limits { live: 100, starts: 0 },
+    Limits { live: 3, starts: 0 },
+    Limits { live: 100, starts: 300 },
+    Limits { live: 4, starts: 14 },
+];
+
+const LARGEST_ROUND: u64 = 20_000;
+
+/// No request takes longer to reach its function, also that of a client that has given up.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
+
+/// More of one round tell nothing new.
+const TOLD: usize = 12;
+
+/// How far before its write the time of a write may have been taken, with all jumps in between.
+const LATE: i64 = 3 * 86_400_000;
+
+pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
+    ensure!(options.users > 0 && options.hosts > 0 && options.clients > 0, "there is nobody to do it");
+    // What reqwest takes where it has none of its own.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let issuer = Server::start(local::Options::default()).await?;
+    let rounds = u64::try_from(LIMITS.len())?.max(options.requests.div_ceil(LARGEST_ROUND));
+    for number in 0..rounds {
+        if run.is_over() || run.has_broken() {
+            break;
+        }
+        let plan = Plan {
+            issuer: &issuer.url,
+            dynamodb: options.dynamodb.as_ref(),
+            users: options.users,
+            hosts: options.hosts,
+            requests: options.requests.div_ceil(rounds),
+            limits: LIMITS[usize::try_from(number)? % LIMITS.len()],
+            percent: options.faults,
+        };
+        play(number, &plan, options.clients, run).await.with_context(|| format!("round {number}"))?;
+    }
+    Ok(())
+}
+
+/// One round, from empty tables to what was found.
+async fn play(number: u64, plan: &Plan<'_>, clients: usize, run: &Run) -> Result<()> {
+    let mut random = run.random(number);
+    let began = Instant::now();
+    let round = Arc::new(Round::start(plan, &mut random).await?);
+    let nothing_more = Arc::new(AtomicBool::new(false));
+    let feed = Feed::new(&round, random.fork()).await?;
+    let feeding = tokio::spawn(feed.run(Arc::clone(&nothing_more)));
+
+    round.faults.switch(true);
+    round.rollup_faults.switch(true);
+    let known: Vec<Arc<Known>> = (0..plan.users).map(|_| Arc::default()).collect();
+    let until = run.left().map(|left| Instant::now() + left);
+    let mut tabs = Vec::new();
+    for client in 0..clients {
+        let user = client % plan.users;
+        let tab = Tab::new(&round, user, &known[user], random.fork());
+        tabs.push(tokio::spawn(tab.play(move || until.is_some_and(|until| Instant::now() > until))));
+    }
+    for tab in tabs {
+        tab.await.context("a client failed")?;
+    }
+    let played = began.elapsed();
+    round.faults.switch(false);
+    settle(&round.faults).await;
+    let quiet_from = round.history.place();
+    let found = quiet::check(&round, &known, &mut random, || !feeding.is_finished()).await;
+    nothing_more.store(true, Ordering::SeqCst);
+    let fed = feeding.await.context("the stream")?.context("the stream")?;
+    let mut found = found?;
+    round.rollup_faults.switch(false);
+    settle(&round.rollup_faults).await;
+
+    let ops = ops(&round);
+    let users = table::read(&round).await?;
+    let now = round.time.now() + round.most_ahead();
+    let ahead: Vec<i64> = round.hosts.iter().map(|host| host.ahead).collect();
+    let none = table::Items::new();
+    for user in 0..plan.users {
+        let name = name_of(user);
+        let items = users.get(&name).unwrap_or(&none);
+        let (chains, mut of_user) = Chains::of(items);
+        of_user.extend(table::check(items, now, LATE));
+        let ops = ops.iter().filter(|op| op.user == user).collect();
+        let facts = Facts { ops, items, chains: &chains, limits: plan.limits, ahead: &ahead, quiet_from };
+        of_user.extend(rules::check(&facts));
+        found.extend(of_user.into_iter().map(|what| format!("{name}: {what}")));
+        run.count("chains", chains.all.len() as u64);
+    }
+    let (of_metrics, sessions) = sums::check(&round, &users).await?;
+    found.extend(of_metrics);
+    count(run, &round, &ops, &fed, sessions);
+    run.say(&format!(
+        "round {number}, {:?}: {} requests in {:.1} s, with all checks in {:.1} s, {} sessions, {} broken",
+        plan.limits,
+        ops.len(),
+        played.as_secs_f64(),
+        began.elapsed().as_secs_f64(),
+        sessions,
+        found.len()
+    ));
+    let many = found.len();
+    for what in found.into_iter().take(TOLD) {
+        run.broken(format!("round {number}, hosts ahead by {ahead:?} ms, {:?}: {what}", plan.limits));
+    }
+    if many > TOLD {
+        run.say(&format!("and {} more", many - TOLD));
+    }
+    round.forget().await
+}
+
+/// All requests, those of which nobody knows the end with the latest time that they can have had.
+fn ops(round: &Round) -> Vec<Op> {
+    let mut ops = round.history.take();
+    for op in &mut ops {
+        if let Some(gave_up) = op.gave_up {
+            op.to = round.time.at(gave_up + ON_ITS_WAY) + round.hosts[op.host].ahead;
+        }
+    }
+    ops
+}
+
+fn count(run: &Run, round: &Round, ops: &[Op], fed: &Fed, sessions: u64) {
+    run.count("rounds", 1);
+    run.count("requests", ops.len() as u64);
+    for op in ops {
+        match &op.told {
+            Told::Refused(status, _) | Told::Failed(status) => run.count(&format!("answers {status}"), 1),
+            Told::Nothing => run.count("answers nobody waited for", 1),
+            Told::Odd(_) => run.count("odd answers", 1),
+            _ => run.count("answers 200", 1),
+        }
+    }
+    for (faults, of) in [(&round.faults, ""), (&round.rollup_faults, " of the rollup")] {
+        for (name, count) in faults.counts() {
+            run.count(&format!("fault{of}: {name}"), count);
+            run.count("faults", count);
+        }
+        run.count(&format!("calls{of}"), faults.calls());
+    }
+    run.count("sessions summed", sessions);
+    run.count("stream records", fed.records);
+    run.count("stream records again", fed.again);
+    run.count("stream batches applied", fed.batches);
+    run.count("stream batches failed", fed.failed);
+    run.count("rollups that died", fed.crashes);
+    run.count("shards split", fed.splits);
+}
+
+impl Round {
+    /// Leaves nothing in an engine that goes on.
+    async fn forget(&self) -> Result<()> {
+        if let engine::Engine::At { .. } = *self.engine {
+            for table in self.tables() {
+                self.engine.ask("DynamoDB_20120810.DeleteTable", &json!({ "TableName": table })).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tables(&self) -> [String; 2] {
+        [self.sessions_table.clone(), self.sessions_table.replacen("Sessions", "Metrics", 1)]
+    }
+}
