@@ -115,8 +115,8 @@ async fn play(number: u64, plan: &Plan<'_>, clients: usize, run: &Run) -> Result
     let began = Instant::now();
     let round = Arc::new(Round::start(plan, &mut random).await?);
     let nothing_more = Arc::new(AtomicBool::new(false));
-    let feed = Feed::new(&round, random.fork()).await?;
-    let feeding = tokio::spawn(feed.run(Arc::clone(&nothing_more)));
+    let stream = Feed::new(&round, random.fork()).await?;
+    let feeding = tokio::spawn(stream.run(Arc::clone(&nothing_more)));
 
     round.faults.switch(true);
     round.rollup_faults.switch(true);
@@ -153,7 +153,15 @@ async fn play(number: u64, plan: &Plan<'_>, clients: usize, run: &Run) -> Result
         let (chains, mut of_user) = Chains::of(items);
         of_user.extend(table::check(items, now, LATE));
         let ops = ops.iter().filter(|op| op.user == user).collect();
-        let facts = Facts { ops, items, chains: &chains, limits: plan.limits, ahead: &ahead, quiet_from };
+        let facts = Facts {
+            ops,
+            items,
+            chains: &chains,
+            limits: plan.limits,
+            ahead: &ahead,
+            quiet_from,
+            time: &round.time,
+        };
         of_user.extend(rules::check(&facts));
         found.extend(of_user.into_iter().map(|what| format!("{name}: {what}")));
         run.count("chains", chains.all.len() as u64);

@@ -96,7 +96,7 @@ impl Feed {
             self.before = since;
             self.split();
             self.deliver().await?;
-            let waiting = self.shards.iter().flat_map(|shard| shard.waiting.front().map(|(_, time)| *time));
+            let waiting = self.shards.iter().filter_map(|shard| shard.waiting.front().map(|(_, time)| *time));
             let oldest = waiting.min();
             // What was written while this pass read is of its beginning or later.
             self.round.time.delivered_up_to(oldest.unwrap_or(since));

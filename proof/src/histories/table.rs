@@ -138,7 +138,7 @@ pub(super) fn check(items: &Items, now: i64, late: i64) -> Vec<String> {
             continue;
         }
         claim(item.content_engaged.is_some() && item.last_active_time.is_some(), "an attribute is missing");
-        claim(item.end_time.is_some() == !is_active, "an end of what goes on, or none of what does not");
+        claim(item.end_time.is_none() == is_active, "an end of what goes on, or none of what does not");
         claim(item.end_reason.is_some() == (item.state == "ended"), "a reason and no end, or none of an end");
         claim(item.last() >= item.start(), "active before its start");
         claim(item.end_time.is_none_or(|end| end >= item.last()), "active after its end");

@@ -52,6 +52,20 @@ impl Time {
         self.of(instant, last.map_or(0, |(_, sum)| *sum))
     }
 
+    /// What it was so long after it had come to `ms`.
+    pub(super) fn later(&self, ms: i64, after: Duration) -> i64 {
+        let reached = {
+            let jumps = self.jumps.lock().unwrap_or_else(PoisonError::into_inner);
+            let starts = jumps.iter().copied().rev().chain([(self.began, 0)]);
+            let began = starts.map(|(at, sum)| (at, self.of(at, sum))).find(|(_, shown)| *shown <= ms);
+            let (at, shown) = began.unwrap_or((self.began, START));
+            let next = jumps.iter().map(|(at, _)| *at).find(|next| *next > at);
+            let then = at + Duration::from_millis(u64::try_from(ms - shown).unwrap_or_default());
+            next.map_or(then, |next| next.min(then))
+        };
+        self.at(reached + after)
+    }
+
     fn of(&self, instant: Instant, jumped: i64) -> i64 {
         START + jumped + milliseconds(instant.saturating_duration_since(self.began))
     }

@@ -14,6 +14,7 @@ use super::{
     history::{Call, Id, Op, Phase, Seen, Told},
     round::{Limits, TIMEOUT},
     table::{Item, Items},
+    time::Time,
 };
 
 /// All that is known of a user.
@@ -27,6 +28,7 @@ pub(super) struct Facts<'a> {
     pub(super) ahead: &'a [i64],
     /// From this place in the order on nothing went wrong.
     pub(super) quiet_from: u64,
+    pub(super) time: &'a Time,
 }
 
 /// What an answer says of a chain.

@@ -1,5 +1,7 @@
 //! What follows what: a chain only goes forward, what was ended stays ended, nothing ends or goes on without a cause.
 
+use std::time::Duration;
+
 use super::{Event, Facts, Says};
 use crate::histories::{history::Told, round::TIMEOUT};
 
@@ -81,8 +83,10 @@ fn causes_of_end(facts: &Facts<'_>, number: usize, events: &[Event<'_>], found: 
     if reason == "limit" {
         // As many others can have been live then.
         let end = head.end_time.unwrap_or_default();
+        // Whoever ended it took the time before, and others may have come after all jumps since.
+        let until = facts.time.later(end + SKEW, LONGEST_REQUEST) + SKEW;
         let others = facts.items.values().filter(|item| {
-            item.is_session() && *item != head && item.start() <= end + SKEW && item.over() >= end - SKEW
+            item.is_session() && *item != head && item.start() <= until && item.over() >= end - SKEW
         });
         if others.count() < facts.limits.live {
             found.push(format!("ended by the limit, and there were too few: {head:?}"));
@@ -94,6 +98,9 @@ fn causes_of_end(facts: &Facts<'_>, number: usize, events: &[Event<'_>], found: 
 
 /// Hosts' clocks differ by no more.
 const SKEW: i64 = 60_000;
+
+/// A function runs no longer.
+const LONGEST_REQUEST: Duration = Duration::from_secs(15);
 
 /// A session that is kept alive was active within the timeout before, as far as anybody can know.
 fn causes_of_life(facts: &Facts<'_>, number: usize, events: &[Event<'_>], found: &mut Vec<String>) {
