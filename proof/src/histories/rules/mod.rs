@@ -6,6 +6,8 @@ mod engaged;
 mod order;
 mod presence;
 mod starts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

@@ -62,6 +62,10 @@ fn causes_of_end(facts: &Facts<'_>, number: usize, events: &[Event<'_>], found: 
     let told = events.iter().filter(|event| matches!(event.says, Says::Ended(_)));
     for event in told.clone() {
         let Says::Ended(reason) = event.says else { continue };
+        let is_head = event.place + 1 == i64::try_from(chain.sessions.len()).unwrap_or(i64::MAX);
+        if matches!(event.op.told, Told::Ended(_)) && !is_head {
+            found.push(format!("ended, and not the last of its chain: {:?}", event.op));
+        }
         if head.state != "ended" || reason.is_some_and(|reason| head.end_reason.as_deref() != Some(reason)) {
             found.push(format!("told that it was ended, and the table says {head:?}: {:?}", event.op));
         }
