@@ -14,13 +14,16 @@ struct Writes<'a> {
 
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<String>) {
     let mut by_session = HashMap::<Id, Writes<'_>>::new();
-    let mut unclear: Vec<(&Op, usize, bool)> = Vec::new();
+    // Of each what it may have written on its way, into whichever session of the chain: one whose answer was lost is
+    // repeated, and may then find that session ended, or renewed, and go on along the chain.
+    let mut on_the_way: Vec<(&Op, usize, bool)> = Vec::new();
     for op in &facts.ops {
         let Call::Engage(asked, engaged) = op.call else { continue };
         if let Told::Engaged(id) = op.told {
             by_session.entry(id).or_default().sure.push((op, engaged));
-        } else if let Some((chain, _)) = facts.chains.place(asked).filter(|_| op.is_unclear()) {
-            unclear.push((op, chain, engaged));
+        }
+        if let Some((chain, _)) = facts.chains.place(asked) {
+            on_the_way.push((op, chain, engaged));
         }
     }
     let none = Writes::default();
@@ -31,8 +34,11 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<String>) {
         let stands = |end: u64| !others().any(|(op, _)| end < op.began);
         let chain = facts.chains.place(id).map(|(chain, _)| chain);
         (!value && others().next().is_none())
-            || writes.sure.iter().any(|(op, own)| *own == value && op.began < ended && stands(op.ended))
-            || unclear.iter().any(|(op, at, own)| Some(*at) == chain && *own == value && op.began < ended)
+            || on_the_way.iter().any(|(op, at, own)| {
+                // Nobody knows when one that failed was over.
+                let end = if op.is_unclear() { u64::MAX } else { op.ended };
+                Some(*at) == chain && *own == value && op.began < ended && stands(end)
+            })
     };
     for op in &facts.ops {
         for seen in seen_in(op) {
