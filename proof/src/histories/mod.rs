@@ -71,7 +71,7 @@ const LIMITS: [Limits; 4] = [
     Limits { live: 100, starts: 0 },
     Limits { live: 3, starts: 0 },
     Limits { live: 100, starts: 300 },
-    Limits { live: 4, starts: 14 },
+    Limits { live: 4, starts: 6 },
 ];
 
 const LARGEST_ROUND: u64 = 20_000;
