@@ -37,10 +37,13 @@ pub struct Options {
     /// Feed this target alone; may be given again. Without it all of them in turn
     #[arg(long, value_name = "NAME")]
     target: Vec<String>,
-    /// End a target after so many inputs
-    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
-    executions: u64,
+    /// End a target after so many inputs [default: 10,000, or as many as there are minutes for]
+    #[arg(long, value_name = "NUMBER")]
+    executions: Option<u64>,
 }
+
+/// Inputs of each target in a run for which nothing else is said.
+const SHORT: u64 = 10_000;
 
 pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     let chosen = chosen(&options.target)?;
@@ -58,7 +61,14 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
             continue;
         }
         let seed = run.random(number).u32(1..);
-        feed(root, &program, target, Bounds { executions: options.executions, share, seed }, run).await?;
+        feed(
+            root,
+            &program,
+            target,
+            Bounds { executions: run.volume(options.executions, SHORT), share, seed },
+            run,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -110,7 +120,8 @@ async fn feed(root: &Path, program: &Path, target: Target, bounds: Bounds, run: 
     }
     let mut command = Command::new(program);
     command.env("TARGET", name).args([
-        format!("-runs={}", bounds.executions),
+        // libFuzzer's own number for no end.
+        format!("-runs={}", i64::try_from(bounds.executions).unwrap_or(-1)),
         format!("-seed={}", bounds.seed),
         format!("-max_total_time={}", bounds.share.unwrap_or_default()),
         format!("-max_len={longest}"),

@@ -46,9 +46,9 @@ use crate::run::Run;
 /// What a run is to do.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// So many requests, in rounds of at most 20,000
-    #[arg(long, default_value_t = 20_000)]
-    requests: u64,
+    /// So many requests, in rounds of at most 20,000 [default: 20,000 in all, or as many as there are minutes for]
+    #[arg(long)]
+    requests: Option<u64>,
     /// So many clients at the same time
     #[arg(long, default_value_t = 240)]
     clients: usize,
@@ -90,7 +90,8 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     // What reqwest takes where it has none of its own.
     drop(rustls::crypto::ring::default_provider().install_default());
     let issuer = Server::start(local::Options::default()).await?;
-    let rounds = u64::try_from(LIMITS.len())?.max(options.requests.div_ceil(LARGEST_ROUND));
+    let requests = run.volume(options.requests, LARGEST_ROUND);
+    let rounds = u64::try_from(LIMITS.len())?.max(requests.div_ceil(LARGEST_ROUND));
     for number in 0..rounds {
         if run.is_over() || run.has_broken() {
             break;
@@ -100,7 +101,7 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
             dynamodb: options.dynamodb.as_ref(),
             users: options.users,
             hosts: options.hosts,
-            requests: options.requests.div_ceil(rounds),
+            requests: requests.div_ceil(rounds),
             limits: LIMITS[usize::try_from(number)? % LIMITS.len()],
             percent: options.faults,
         };
