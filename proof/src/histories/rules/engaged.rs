@@ -16,14 +16,17 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<String>) {
     let mut by_session = HashMap::<Id, Writes<'_>>::new();
     // Of each what it may have written on its way, into whichever session of the chain: one whose answer was lost is
     // repeated, and may then find that session ended, or renewed, and go on along the chain.
-    let mut on_the_way: Vec<(&Op, usize, bool)> = Vec::new();
+    let mut on_the_way: Vec<(&Op, usize, i64, bool)> = Vec::new();
     for op in &facts.ops {
         let Call::Engage(asked, engaged) = op.call else { continue };
+        let mut up_to = i64::MAX;
         if let Told::Engaged(id) = op.told {
+            // It went no further than to what it answered.
+            up_to = facts.chains.place(id).map_or(up_to, |(_, place)| place);
             by_session.entry(id).or_default().sure.push((op, engaged));
         }
         if let Some((chain, _)) = facts.chains.place(asked) {
-            on_the_way.push((op, chain, engaged));
+            on_the_way.push((op, chain, up_to, engaged));
         }
     }
     let none = Writes::default();
@@ -32,12 +35,12 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<String>) {
         let writes = by_session.get(&id).unwrap_or(&none);
         let others = || writes.sure.iter().filter(|(op, other)| *other != value && op.ended < began);
         let stands = |end: u64| !others().any(|(op, _)| end < op.began);
-        let chain = facts.chains.place(id).map(|(chain, _)| chain);
+        let (chain, place) = facts.chains.place(id).unwrap_or((usize::MAX, 0));
         (!value && others().next().is_none())
-            || on_the_way.iter().any(|(op, at, own)| {
+            || on_the_way.iter().any(|(op, at, up_to, own)| {
                 // Nobody knows when one that failed was over.
                 let end = if op.is_unclear() { u64::MAX } else { op.ended };
-                Some(*at) == chain && *own == value && op.began < ended && stands(end)
+                *at == chain && place <= *up_to && *own == value && op.began < ended && stands(end)
             })
     };
     for op in &facts.ops {
