@@ -9,6 +9,8 @@ use tokio::task::spawn_blocking;
 
 use crate::run::Run;
 
+const NOT_WHOLE: &str = "worlds not explored whole";
+
 /// What a run is to do.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -30,6 +32,9 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
         let faults = options.faults.map_or(world.faults, |faults| faults.min(world.faults));
         one(World { faults, ..world }, run).await?;
     }
+    if run.counted(NOT_WHOLE) > 0 {
+        run.say("nothing is claimed of a world that is NOT whole or was not explored");
+    }
     Ok(())
 }
 
@@ -37,6 +42,7 @@ async fn one(world: World, run: &Run) -> Result<()> {
     let name = world.name;
     if run.is_over() {
         run.say(&format!("{name}: not explored, the time is over"));
+        run.count(NOT_WHOLE, 1);
         return Ok(());
     }
     run.say(&format!("{name}: {}\n    {}", world.about, world.bounds()));
@@ -48,7 +54,7 @@ async fn one(world: World, run: &Run) -> Result<()> {
     run.say(&format!("    {whole}: {states} states, {steps} steps, {depth} deep, {seconds:.1} s"));
     run.count("states", u64::try_from(states)?);
     run.count("steps", u64::try_from(steps)?);
-    run.count(if is_whole { "worlds explored whole" } else { "worlds not explored whole" }, 1);
+    run.count(if is_whole { "worlds explored whole" } else { NOT_WHOLE }, 1);
     if let Some(found) = counterexample {
         let (promise, trace) = (found.promise, found.trace.join("\n"));
         run.broken(format!("{promise:?} in the world {name}: --world {name}\n{trace}"));
