@@ -34,6 +34,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub(crate) struct Run {
     part: &'static str,
+    commit: String,
     seed: u64,
     began: Instant,
     limit: Option<Duration>,
@@ -73,6 +74,7 @@ impl Run {
             .transpose()?;
         let run = Self {
             part,
+            commit: commit(),
             seed,
             began: Instant::now(),
             limit,
@@ -81,7 +83,7 @@ impl Run {
         };
         let given: Vec<String> = env::args().skip(1).collect();
         let again = if limits.seed.is_some() { String::new() } else { format!(" --seed {seed}") };
-        run.say(&format!("{part}: seed {seed}, commit {}", commit()));
+        run.say(&format!("{part}: seed {seed}, commit {}", run.commit));
         run.say(&format!("repeat: cargo run --profile server -p proof -- {}{again}", given.join(" ")));
         Ok(run)
     }
@@ -113,6 +115,7 @@ impl Run {
 
     /// A line for people.
     #[expect(clippy::print_stdout, reason = "this is what the program is for")]
+    #[expect(clippy::unused_self, reason = "it is a run that has something to say")]
     pub(crate) fn say(&self, line: &str) {
         println!("{line}");
     }
@@ -154,7 +157,7 @@ impl Run {
             let line = Line {
                 part: self.part.to_owned(),
                 time: instant(began),
-                commit: commit(),
+                commit: self.commit.clone(),
                 seed: self.seed,
                 seconds,
                 counts,

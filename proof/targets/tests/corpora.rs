@@ -1,5 +1,7 @@
 //! Every input that is kept is fed again: seeds, and whatever once broke a promise.
 
+#![expect(clippy::unwrap_used, reason = "in a test, helpers included, it is the assertion")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
