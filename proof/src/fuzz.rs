@@ -92,7 +92,7 @@ async fn build(root: &Path) -> Result<PathBuf> {
     let target = root.join("target/fuzz");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         // With a target, what is built for this machine's own sake is told from the rest, even if both are the same.
-        .args(["build", "--release", "--locked", "--quiet", "--target", host])
+        .args(["build", "--release", "--quiet", "--target", host])
         .current_dir(&folder)
         .env("RUSTC_WRAPPER", folder.join("rustc"))
         .env("CARGO_TARGET_DIR", &target)
