@@ -146,6 +146,8 @@ mod tests {
             assert!(!has(&[("scope", claim)], "metrics:read"), "{claim}");
         }
         assert!(has(&[], "*"));
+        // A word that is empty can only come in an array: a permission that nobody is to have is not had by it.
+        assert!(!has(&[("scope", "[\"\", \"metrics:read\"]")], ""));
     }
 
     #[test]
