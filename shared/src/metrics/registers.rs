@@ -119,3 +119,22 @@ impl Halves {
         (zeros, [low * 0.5_f64.powi(31), high * 0.5_f64.powi(63)])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No test has as many users as bring a register to 32: there would have to be billions.
+    #[test]
+    fn sums_are_exact_where_registers_are_high() {
+        let mut halves = Halves { even: [0; HALF], odd: [0; HALF] };
+        (halves.even[0], halves.even[7], halves.odd[0], halves.odd[9]) = (1, 31, 32, 63);
+        let zeros = COUNT - 4;
+        let low = 4_092.0 + 0.5_f64 + 0.5_f64.powi(31);
+        let high = 0.5_f64.powi(32) + 0.5_f64.powi(63);
+        assert_eq!(halves.zeros_and_sums(), (u32::try_from(zeros).unwrap(), [low, high]));
+        // And the library takes them for the same.
+        let library = HllSketch::deserialize(&halves.serialized()).unwrap();
+        assert_eq!(library.serialize(), halves.serialized());
+    }
+}
