@@ -13,7 +13,8 @@ fn read(path: &str) -> String {
 
 /// What the program prints.
 fn proof(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_proof")).current_dir(root()).args(arguments).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_proof")).current_dir(root()).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -50,7 +51,10 @@ fn each_part_has_its_line_in_the_readme() {
 fn a_run_says_how_to_repeat_it_and_claims_nothing_that_it_had_no_time_for() {
     let told = proof(&["model", "--world", "border", "--seed", "7"]);
     assert!(told.starts_with("model: seed 7, commit "), "{told}");
-    assert!(told.contains("repeat: cargo run --profile server -p proof -- model --world border --seed 7\n"), "{told}");
+    assert!(
+        told.contains("repeat: cargo run --profile server -p proof -- model --world border --seed 7\n"),
+        "{told}"
+    );
     let none = proof(&["model", "--minutes", "0"]);
     assert!(none.contains("not explored"), "{none}");
 }

@@ -23,7 +23,7 @@ const INSTALL: &str = "install it with `cargo install cargo-mutants --version 27
 
 /// A mutant's tests take too long when they take so many times as long as those of no mutant, but at least so much.
 const TIMES: u32 = 5;
-const AT_LEAST: Duration = Duration::from_secs(60);
+const AT_LEAST: Duration = Duration::from_mins(1);
 
 /// What became of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -32,7 +32,10 @@ const ABOUT: [(&str, &[&str]); 19] = [
     ("shared/src/sessions/operations/get.rs", &["get_session::"]),
     ("shared/src/sessions/operations/login.rs", &["rules::", "repeated_login::"]),
     ("shared/src/sessions", &["conditions::", "rules::", "chains::"]),
-    ("shared/src/metrics", &["metrics::", "rollup::", "recount::", "--skip=more_records_than", "--skip=a_large_table"]),
+    (
+        "shared/src/metrics",
+        &["metrics::", "rollup::", "recount::", "--skip=more_records_than", "--skip=a_large_table"],
+    ),
     ("shared/src/http/caller.rs", &["authorizer::", "clients::", "errors::"]),
     ("shared/src/http/reader.rs", &["metrics::", "authorizer::"]),
     ("operator/src/recount", &["recount::"]),
