@@ -30,7 +30,8 @@ pub(crate) fn sum(file: &Path) -> Result<()> {
     let mut sums: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
     for line in text.lines() {
         let line: Line = serde_json::from_str(line).with_context(|| format!("not a run: {line}"))?;
-        for (unit, count) in line.counts {
+        // What a colon divides is a part of another count.
+        for (unit, count) in line.counts.into_iter().filter(|(unit, _)| !unit.contains(':')) {
             let (runs, sum) = sums.entry((line.part.clone(), unit)).or_default();
             *runs += 1;
             *sum += count;

@@ -205,10 +205,10 @@ fn count(run: &Run, round: &Round, ops: &[Op], fed: &Fed, sessions: u64) {
     run.count("requests", ops.len() as u64);
     for op in ops {
         match &op.told {
-            Told::Refused(status, _) | Told::Failed(status) => run.count(&format!("answers {status}"), 1),
-            Told::Nothing => run.count("answers nobody waited for", 1),
+            Told::Refused(status, _) | Told::Failed(status) => run.count(&format!("answers: {status}"), 1),
+            Told::Nothing => run.count("answers: nobody waited for them", 1),
             Told::Odd(_) => run.count("odd answers", 1),
-            _ => run.count("answers 200", 1),
+            _ => run.count("answers: 200", 1),
         }
     }
     for (faults, of) in [(&round.faults, ""), (&round.rollup_faults, " of the rollup")] {
