@@ -19,6 +19,9 @@ pub(super) struct Build {
     pub(super) outcomes: PathBuf,
 }
 
+/// How Cargo runs tests there.
+const UNTIL_FAILURE: &str = "[target.'cfg(unix)']\nrunner = \"proof/src/mutants/until-failure.sh\"\n";
+
 impl Build {
     /// Makes the copy what the repository is now.
     pub(super) fn prepare() -> Result<Self> {
@@ -30,6 +33,8 @@ impl Build {
         };
         fs::create_dir_all(&build.outcomes)?;
         mirror(&root, &build.sources)?;
+        fs::create_dir_all(build.sources.join(".cargo"))?;
+        fs::write(build.sources.join(".cargo/config.toml"), UNTIL_FAILURE)?;
         if !build.target.exists() {
             adopt(&root.join("target/debug"), &build.target.join("debug"))?;
         }

@@ -44,7 +44,8 @@ fn told(outcomes: &BTreeMap<Outcome, u64>) -> String {
     let viable = caught + of(Outcome::Missed);
     let (low, high) = wilson(caught, viable);
     format!(
-        "{caught} of {viable} that compile are caught, {} of them by tests that did not end; of all it is {:.1} to {:.1} %",
+        "{caught} of {viable} that compile are caught, {} of them by tests that do not end; if they were drawn at random, \
+         so are {:.1} to {:.1} % of all",
         of(Outcome::TimedOut),
         low * 100.0,
         high * 100.0
