@@ -32,10 +32,7 @@ const ABOUT: [(&str, &[&str]); 19] = [
     ("shared/src/sessions/operations/get.rs", &["get_session::"]),
     ("shared/src/sessions/operations/login.rs", &["rules::", "repeated_login::"]),
     ("shared/src/sessions", &["conditions::", "rules::", "chains::"]),
-    (
-        "shared/src/metrics",
-        &["metrics::", "rollup::", "recount::", "--skip=more_records_than", "--skip=a_large_table"],
-    ),
+    ("shared/src/metrics", &["metrics::", "rollup::", "recount::"]),
     ("shared/src/http/caller.rs", &["authorizer::", "clients::", "errors::"]),
     ("shared/src/http/reader.rs", &["metrics::", "authorizer::"]),
     ("operator/src/recount", &["recount::"]),
@@ -50,6 +47,13 @@ pub(super) fn has(file: &str) -> bool {
 pub(super) fn of(file: &str) -> &'static str {
     FOLDERS.into_iter().find(|folder| file.starts_with(folder)).unwrap_or("elsewhere")
 }
+
+/// Tests over HTTP that take longer than all others about the metrics together.
+const LONG: [&str; 2] = ["--skip=more_records_than", "--skip=a_large_table"];
+
+/// A test of what is to be done within five seconds, which it is not where much else is built and tested: it would tell
+/// nothing of the mutant.
+const UNSTEADY: &str = "--skip=sixty_four";
 
 /// What the fast tests of a crate are called that are about a file, by how its path begins; the first that fits counts.
 /// Tests that take seconds are left to the files that they are about.
@@ -87,8 +91,8 @@ impl Tests {
             let selection = match self {
                 Self::Own if mutant.package == "operator" => Selection::of("operator", []),
                 Self::Own => Selection::of("lib", of_file(&OWN, mutant).iter().copied()),
-                Self::About => Selection::of("api", modules.iter().copied()),
-                Self::All => Selection::of("api", []),
+                Self::About => Selection::of("api", modules.iter().copied().chain(LONG).chain([UNSTEADY])),
+                Self::All => Selection::of("api", [UNSTEADY]),
             };
             groups.entry(selection).or_default().push(mutant);
         }
