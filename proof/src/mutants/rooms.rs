@@ -48,8 +48,8 @@ pub(super) fn of(file: &str) -> &'static str {
     FOLDERS.into_iter().find(|folder| file.starts_with(folder)).unwrap_or("elsewhere")
 }
 
-/// Tests over HTTP that take longer than all others about the metrics together.
-const LONG: [&str; 2] = ["--skip=more_records_than", "--skip=a_large_table"];
+/// Tests over HTTP that take longer than all others together.
+const LONG: [&str; 3] = ["--skip=more_records_than", "--skip=a_large_table", "--skip=every_fault"];
 
 /// A test of what is to be done within five seconds, which it is not where much else is built and tested: it would tell
 /// nothing of the mutant.
