@@ -311,6 +311,22 @@ async fn figures_that_differ_are_told_and_may_be_on_their_way() {
     assert!(code == 0 && told.starts_with("remark         figures         "), "{told}");
 }
 
+/// The day before yesterday began more than two days ago, yesterday did not.
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_are_looked_at_as_long_as_none_of_the_day_can_have_been_purged() {
+    let stage = Stage::new().await;
+    for (days, expected) in [
+        ("2", "well           figures         metrics and table agree on "),
+        ("1", "not looked at  figures         sessions of "),
+    ] {
+        let mut stack = stage.stack.clone();
+        stack.outputs[3].1 = days;
+        let service = stack.play();
+        let (_, out, err) = outcome(&mut stage.command(&service));
+        assert!(out.lines().any(|told| told.starts_with(expected)), "{expected}\n{out} {err}");
+    }
+}
+
 #[test]
 fn it_needs_a_stack() {
     let (code, out, err) = outcome(&mut program(&["check"]));

@@ -205,3 +205,43 @@ fn over(assignments: &[(&str, &str)]) -> Expression {
     let Expression { text, values } = set(assignments);
     Expression { text: format!("{text} REMOVE {ACTIVE_DAY}"), values }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::{
+        super::rules::{ClientInfo, Lifetimes},
+        *,
+    };
+
+    #[test]
+    fn only_what_a_change_itself_makes_of_a_session_looks_ended_by_it() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let (before, later) = (now - TimeDelta::milliseconds(1), now + TimeDelta::milliseconds(1));
+        let moment = Lifetimes { timeout: TimeDelta::hours(1), retention: TimeDelta::days(90) }.at(now);
+        let id = SessionId::new(now);
+        let in_state = |state| {
+            let session = Session { state, ..Session::start(id, ClientInfo::default(), &moment) };
+            Record::of(session, &moment)
+        };
+        let ended = |end_time, reason| in_state(State::Ended { end_time, reason });
+
+        let end = Change::End { reason: EndReason::Logout, moment };
+        assert!(end.has_ended(&ended(now, Some(EndReason::Logout))));
+        for other in [
+            ended(before, Some(EndReason::Logout)),
+            ended(now, Some(EndReason::Ended)),
+            ended(now, None),
+            in_state(State::Active),
+            in_state(State::Expired { end_time: now, renewed_to: id }),
+            Record::tombstone(id, &moment),
+        ] {
+            assert!(!end.has_ended(&other), "{other:?}");
+        }
+        let surplus = Change::EndSurplus { seen: later, moment };
+        assert!(surplus.has_ended(&ended(later, Some(EndReason::Limit))));
+        assert!(!surplus.has_ended(&ended(now, Some(EndReason::Limit))));
+        assert!(!Change::Touch(moment).has_ended(&ended(now, Some(EndReason::Logout))));
+    }
+}
