@@ -7,9 +7,9 @@ use crate::{Limits, Part, one};
 
 /// The parts as they are given on a command line, each with its share of the time in percent.
 const SHARES: [(&[&str], f64); 7] = [
-    (&["model"], 5.0),
+    (&["model"], 10.0),
     (&["histories"], 25.0),
-    (&["fuzz"], 25.0),
+    (&["fuzz"], 20.0),
     (&["mutants"], 20.0),
     (&["kill", "--full-disk"], 10.0),
     (&["abuse"], 10.0),

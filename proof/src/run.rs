@@ -98,6 +98,11 @@ impl Run {
         fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ worker)
     }
 
+    /// The time for all of it; `None` if there is no limit.
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+
     /// What is left of the time; `None` if there is no limit.
     pub(crate) fn left(&self) -> Option<Duration> {
         self.limit.map(|limit| limit.saturating_sub(self.began.elapsed()))
@@ -181,12 +186,16 @@ impl Run {
 /// The commit that is checked out, with `+` if something is changed; `unknown` outside a repository.
 fn commit() -> String {
     let git = |arguments: &[&str]| {
-        let output =
-            Command::new("git").args(arguments).output().ok().filter(|output| output.status.success());
+        let output = Command::new("git")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(arguments)
+            .output()
+            .ok()
+            .filter(|output| output.status.success());
         output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let Some(commit) = git(&["rev-parse", "--short=7", "HEAD"]) else { return "unknown".to_owned() };
-    let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", ":/", ":!/proof/runs.jsonl"])
+    let changed = git(&["status", "--porcelain", "--", ":/", ":!/proof/runs.jsonl"])
         .is_some_and(|files| !files.is_empty());
     if changed { format!("{commit}+") } else { commit }
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::{Context, Result};
 use fastrand::Rng;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -64,14 +65,14 @@ impl Hostile {
     }
 
     /// Waits until the last has done, and tells what they did.
-    pub(super) async fn end(mut self) -> BTreeMap<&'static str, u64> {
+    pub(super) async fn end(mut self) -> Result<BTreeMap<&'static str, u64>> {
         let mut all = BTreeMap::new();
-        while let Some(Ok(acts)) = self.0.join_next().await {
-            for (name, count) in acts {
+        while let Some(acts) = self.0.join_next().await {
+            for (name, count) in acts.context("a hostile caller failed")? {
                 *all.entry(name).or_default() += count;
             }
         }
-        all
+        Ok(all)
     }
 }
 

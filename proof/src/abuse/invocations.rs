@@ -55,6 +55,9 @@ pub(super) async fn run(run: &Run, binaries: Option<PathBuf>, count: u64) -> Res
         };
         function.invoke_all(run, &storage, count.max(1)).await?;
         function.lambda.end().await?;
+        if !run.has_broken() {
+            fs::remove_file(log_of(name))?;
+        }
     }
     Ok(())
 }
@@ -161,6 +164,11 @@ fn malformed(event: &Value, random: &mut Rng) -> (Value, u16) {
     }
 }
 
+/// What a function's process says.
+fn log_of(name: &str) -> PathBuf {
+    env::temp_dir().join(format!("proof-{name}-{}.log", std::process::id()))
+}
+
 /// The function of that name, as the template has it, before the engine.
 fn function(storage: &Storage, binaries: &Path, name: &str) -> Result<Function> {
     let places = [binaries.join(name).join("bootstrap"), binaries.join(name)];
@@ -178,7 +186,7 @@ fn function(storage: &Storage, binaries: &Path, name: &str) -> Result<Function> 
     ];
     let mut environment: BTreeMap<String, String> = function.environment.clone();
     environment.extend(engine.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let log = env::temp_dir().join(format!("proof-{name}-{}.log", std::process::id()));
+    let log = log_of(name);
     fs::write(&log, "")?;
     Ok(Function {
         program: program.canonicalize()?,

@@ -90,7 +90,7 @@ async fn under_load(options: &Options, run: &Run, server: &Server) -> Result<()>
     let hostile = Hostile::start(run, server.address, tokens, options.one_in, &traffic);
     let honest = honest::callers(run, server, options.connections, &traffic);
     let (honest, figures) = tokio::join!(honest, Figures::watch(run, server, &traffic, time));
-    let acts = hostile.end().await;
+    let acts = hostile.end().await?;
     honest?;
     for (name, count) in acts {
         run.count(&format!("hostile: {name}"), count);

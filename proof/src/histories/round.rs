@@ -91,7 +91,8 @@ pub(super) struct Plan<'a> {
 
 impl Round {
     pub(super) async fn start(plan: &Plan<'_>, random: &mut Rng) -> Result<Self> {
-        let name = Uuid::from_u128(random.u128(..));
+        // Not of the seed: a run that was cut short may have left tables in an engine that stays.
+        let name = Uuid::from_u128(fastrand::u128(..));
         let sessions_table = format!("Sessions-{name}");
         let environment = HashMap::from([
             ("SESSIONS_TABLE".to_owned(), sessions_table.clone()),

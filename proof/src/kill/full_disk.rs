@@ -41,10 +41,10 @@ pub(super) async fn fill(run: &Run, program: &Program, place: &Path, clients: u6
     let disk = Disk::at(place.join("disk"), run).await?;
     let mut world = World::new(run, &program.ignoring_file_size(), disk.data(), clients, WORKERS)?;
     let outcome = Box::pin(story(run, &mut world, &disk)).await;
-    disk.unmount().await?;
     if let Err(cause) = outcome {
         run.broken(format!("with a full disk: {cause:#}"));
     }
+    disk.unmount().await?;
     let (acknowledged, in_doubt) = world.requests();
     run.count("requests acknowledged", acknowledged);
     run.count("requests in doubt", in_doubt);
