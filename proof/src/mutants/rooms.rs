@@ -17,7 +17,7 @@ pub(super) const FOLDERS: [&str; 5] = [
 ];
 
 /// The modules of `local/tests/api` that are about a file, by how its path begins; the first that fits counts.
-const ABOUT: [(&str, &[&str]); 19] = [
+const ABOUT: [(&str, &[&str]); 20] = [
     ("shared/src/sessions/limits.rs", &["limits::", "end_all::"]),
     ("shared/src/sessions/chain.rs", &["chains::", "get_session::", "rules::"]),
     ("shared/src/sessions/successor.rs", &["rules::", "races::", "repeated_login::"]),
@@ -29,9 +29,10 @@ const ABOUT: [(&str, &[&str]); 19] = [
     ("shared/src/sessions/visit.rs", &["rules::", "deadlines::", "faults::"]),
     ("shared/src/sessions/error.rs", &["errors::", "faults::", "logs::"]),
     ("shared/src/sessions/operations/end.rs", &["rules::", "limits::", "end_all::"]),
+    ("shared/src/sessions/operations/engage.rs", &["rules::", "chains::", "counters::"]),
     ("shared/src/sessions/operations/get.rs", &["get_session::"]),
     ("shared/src/sessions/operations/login.rs", &["rules::", "repeated_login::"]),
-    ("shared/src/sessions", &["conditions::", "rules::", "chains::"]),
+    ("shared/src/sessions", &["conditions::", "rules::", "chains::", "counters::"]),
     ("shared/src/metrics", &["metrics::", "rollup::", "recount::"]),
     ("shared/src/http/caller.rs", &["authorizer::", "clients::", "errors::"]),
     ("shared/src/http/reader.rs", &["metrics::", "authorizer::"]),
