@@ -143,6 +143,7 @@ async fn each_thing_that_is_not_well_is_told_and_nothing_else() {
         assert_eq!((code, not_well.len()), (1, expected), "{says}: {found:?}");
         let told = not_well.iter().find(|(own, _, _)| own == thing);
         assert!(told.is_some_and(|(_, _, told)| told.contains(says)), "{says}: {not_well:?}");
+        assert!(!found.iter().any(|(own, state, _)| own == thing && state == "well"), "{says}: {found:?}");
     }
 }
 

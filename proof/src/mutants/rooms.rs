@@ -56,6 +56,9 @@ const LONG: [&str; 3] = ["--skip=more_records_than", "--skip=a_large_table", "--
 /// nothing of the mutant.
 const UNSTEADY: &str = "--skip=sixty_four";
 
+/// Tests of what is written about the code.
+const DOCUMENTS: &str = "--skip=documents::";
+
 /// What the fast tests of a crate are called that are about a file, by how its path begins; the first that fits counts.
 /// Tests that take seconds are left to the files that they are about.
 const OWN: [(&str, &[&str]); 7] = [
@@ -93,7 +96,7 @@ impl Tests {
                 Self::Own if mutant.package == "operator" => Selection::of("operator", []),
                 Self::Own => Selection::of("lib", of_file(&OWN, mutant).iter().copied()),
                 Self::About => Selection::of("api", modules.iter().copied().chain(LONG).chain([UNSTEADY])),
-                Self::All => Selection::of("api", [UNSTEADY]),
+                Self::All => Selection::of("api", [UNSTEADY, DOCUMENTS]),
             };
             groups.entry(selection).or_default().push(mutant);
         }
