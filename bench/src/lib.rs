@@ -2,8 +2,9 @@
 //! (`functions`, and `scenarios` with more sessions than anybody should have); the local server under load (`server`); and
 //! how many instructions functions take (`instructions`).
 //!
-//! Imports run downward: those four know `lambda`, `report`, `sessions` and `tls`, and those know none.
+//! Imports run downward: those four know `connection`, `lambda`, `report`, `sessions` and `tls`, and those know none.
 
+pub mod connection;
 pub mod functions;
 pub mod instructions;
 pub mod lambda;

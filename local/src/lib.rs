@@ -27,6 +27,7 @@ use crate::{
 };
 
 pub use crate::{
+    engine::ask as ask_engine,
     health::healthcheck,
     identity::{AUDIENCE, Provider},
     server::{HostName, Options, Origin, Server},

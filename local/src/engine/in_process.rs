@@ -51,7 +51,7 @@ impl InProcess {
         let body = request.body().bytes().unwrap_or_default();
         let outcome = {
             let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            run(&self.database, operation, body)
+            ask(&self.database, operation, body)
         };
         match outcome {
             Ok(body) => {
@@ -88,7 +88,7 @@ fn response(status: u16, body: String) -> Result<HttpResponse, ConnectorError> {
 const WRITES: [&str; 5] = ["BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"];
 
 /// What an operation answers to this body, in JSON. Those that nothing here calls are not among them.
-fn run(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+pub fn ask(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
     match operation {
         "BatchGetItem" => of(body, |request| database.batch_get_item(request)),
         "BatchWriteItem" => of(body, |request| database.batch_write_item(request)),

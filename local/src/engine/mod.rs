@@ -14,6 +14,7 @@ use reqwest::Url;
 use tokio::{net::TcpListener, task::AbortHandle, time::interval};
 use uuid::Uuid;
 
+pub use self::in_process::ask;
 pub(crate) use self::{
     client::is_loopback,
     connected::Connected,

@@ -3,10 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
-use dynoxide::{Database, DynoxideError};
-use local::{Options, Storage};
+use dynoxide::Database;
+use local::{Options, Storage, ask_engine};
 use reqwest::Url;
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// The embedded engine, called by way of its library, or one that listens somewhere.
@@ -51,8 +50,8 @@ impl Engine {
             Self::Embedded { database, turn, .. } => {
                 let operation = target.rsplit('.').next().unwrap_or_default();
                 let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(match run(database, operation, &body) {
-                    Ok(body) => Answer { status: 200, body },
+                Ok(match ask_engine(database, operation, &body) {
+                    Ok(body) => Answer { status: 200, body: body.into_bytes() },
                     Err(error) => Answer { status: error.status_code(), body: error.to_json().into_bytes() },
                 })
             }
@@ -75,33 +74,4 @@ impl Engine {
         ensure!(status == 200, "{target} is answered {status}: {}", String::from_utf8_lossy(&body));
         Ok(serde_json::from_slice(&body)?)
     }
-}
-
-fn run(database: &Database, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
-    match operation {
-        "BatchGetItem" => of(body, |request| database.batch_get_item(request)),
-        "CreateTable" => of(body, |request| database.create_table(request)),
-        "DescribeStream" => of(body, |request| database.describe_stream(request)),
-        "DescribeTable" => of(body, |request| database.describe_table(request)),
-        "GetItem" => of(body, |request| database.get_item(request)),
-        "GetRecords" => of(body, |request| database.get_records(request)),
-        "GetShardIterator" => of(body, |request| database.get_shard_iterator(request)),
-        "PutItem" => of(body, |request| database.put_item(request)),
-        "Query" => of(body, |request| database.query(request)),
-        "Scan" => of(body, |request| database.scan(request)),
-        "TransactWriteItems" => of(body, |request| database.transact_write_items(request)),
-        "UpdateItem" => of(body, |request| database.update_item(request)),
-        "UpdateTimeToLive" => of(body, |request| database.update_time_to_live(request)),
-        _ => Err(DynoxideError::ValidationException(format!("{operation} is not called here"))),
-    }
-}
-
-fn of<Q: DeserializeOwned, A: Serialize>(
-    body: &[u8],
-    run: impl FnOnce(Q) -> Result<A, DynoxideError>,
-) -> Result<Vec<u8>, DynoxideError> {
-    let request = serde_json::from_slice(body)
-        .map_err(|cause| DynoxideError::SerializationException(cause.to_string()))?;
-    let answer = run(request)?;
-    serde_json::to_vec(&answer).map_err(|cause| DynoxideError::InternalServerError(cause.to_string()))
 }
