@@ -21,22 +21,3 @@ pub fn patient(client: &Client) -> Client {
     let config = client.config().to_builder().timeout_config(timeouts).retry_config(retries);
     Client::from_conf(config.build())
 }
-
-#[cfg(test)]
-mod tests {
-    use aws_sdk_dynamodb::config::{BehaviorVersion, Config};
-
-    use super::*;
-
-    #[test]
-    fn a_person_waits_longer_than_a_browser() {
-        let hasty = TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build();
-        let config =
-            Config::builder().behavior_version(BehaviorVersion::latest()).timeout_config(hasty).build();
-        let patient = patient(&Client::from_conf(config));
-        let timeouts = patient.config().timeout_config().unwrap();
-        assert_eq!(timeouts.operation_timeout(), None);
-        assert_eq!(timeouts.operation_attempt_timeout(), Some(Duration::from_mins(1)));
-        assert_eq!(patient.config().retry_config().unwrap().max_attempts(), 10);
-    }
-}

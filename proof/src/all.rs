@@ -32,7 +32,7 @@ pub(crate) async fn run(limits: &Limits) -> Result<()> {
         let name = arguments.join(" ");
         let part = Named::try_parse_from([&["proof"], arguments].concat())?.part;
         let limits = Limits { minutes: Some(minutes * share / 100.0), ..limits.clone() };
-        if let Err(cause) = one(part, &limits).await {
+        if let Err(cause) = one(part, &name, &limits).await {
             failed.push(format!("{name}: {cause:#}"));
         }
     }

@@ -66,12 +66,12 @@ pub async fn run(part: Part, limits: &Limits) -> Result<()> {
     match part {
         Part::All => Box::pin(all::run(limits)).await,
         Part::Sum { record } => ledger::sum(&record),
-        part => one(part, limits).await,
+        part => one(part, &run::given(), limits).await,
     }
 }
 
-async fn one(part: Part, limits: &Limits) -> Result<()> {
-    let run = Run::begin(part.name(), limits)?;
+async fn one(part: Part, given: &str, limits: &Limits) -> Result<()> {
+    let run = Run::begin(part.name(), given, limits)?;
     let outcome = match part {
         Part::Model(options) => exploration::run(options, &run).await,
         Part::Histories(options) => histories::run(options, &run).await,

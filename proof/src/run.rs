@@ -34,6 +34,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub(crate) struct Run {
     part: &'static str,
+    arguments: String,
     commit: String,
     seed: u64,
     began: Instant,
@@ -52,6 +53,8 @@ struct Noted {
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Line {
     pub(crate) part: String,
+    /// The part with its options, as on the command line; the seed is beside them.
+    pub(crate) arguments: String,
     /// When it began, RFC 3339.
     pub(crate) time: String,
     /// The commit of the code, with `+` if something was changed since.
@@ -65,15 +68,17 @@ pub(crate) struct Line {
 }
 
 impl Run {
-    /// A run that begins now, and says how to repeat it.
-    pub(crate) fn begin(part: &'static str, limits: &Limits) -> Result<Self> {
+    /// A run that begins now, and says how to repeat it: `given` is the part with its own options.
+    pub(crate) fn begin(part: &'static str, given: &str, limits: &Limits) -> Result<Self> {
         let seed = limits.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
         let limit = limits
             .minutes
             .map(|minutes| Duration::try_from_secs_f64(minutes * 60.0).context("--minutes is no time"))
             .transpose()?;
+        let minutes = limits.minutes.map(|minutes| format!(" --minutes {minutes}")).unwrap_or_default();
         let run = Self {
             part,
+            arguments: format!("{given}{minutes}"),
             commit: commit(),
             seed,
             began: Instant::now(),
@@ -81,10 +86,9 @@ impl Run {
             record: limits.record.clone(),
             noted: Mutex::default(),
         };
-        let given: Vec<String> = env::args().skip(1).collect();
-        let again = if limits.seed.is_some() { String::new() } else { format!(" --seed {seed}") };
         run.say(&format!("{part}: seed {seed}, commit {}", run.commit));
-        run.say(&format!("repeat: cargo run --profile server -p proof -- {}{again}", given.join(" ")));
+        let arguments = &run.arguments;
+        run.say(&format!("repeat: cargo run --profile server -p proof -- {arguments} --seed {seed}"));
         Ok(run)
     }
 
@@ -161,6 +165,7 @@ impl Run {
             let began = Clock::system().now() - self.began.elapsed();
             let line = Line {
                 part: self.part.to_owned(),
+                arguments: self.arguments.clone(),
                 time: instant(began),
                 commit: self.commit.clone(),
                 seed: self.seed,
@@ -181,6 +186,22 @@ impl Run {
     fn noted(&self) -> MutexGuard<'_, Noted> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The part and its own options, of what the program was started with: all but what `Limits` are.
+pub(crate) fn given() -> String {
+    let (mut kept, mut arguments) = (Vec::new(), env::args().skip(1));
+    while let Some(argument) = arguments.next() {
+        match argument.split_once('=').map_or(argument.as_str(), |(name, _)| name) {
+            "--minutes" | "--seed" | "--record" => {
+                if !argument.contains('=') {
+                    arguments.next();
+                }
+            }
+            _ => kept.push(argument),
+        }
+    }
+    kept.join(" ")
 }
 
 /// The commit that is checked out, with `+` if something is changed; `unknown` outside a repository.

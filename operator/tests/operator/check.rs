@@ -151,7 +151,7 @@ async fn each_thing_that_is_not_well_is_told_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remark_is_no_failure() {
     let stage = Stage::new().await;
-    let remarks: [(&str, &str, Change); 7] = [
+    let remarks: [(&str, &str, Change); 9] = [
         ("stack", "UPDATE_ROLLBACK_COMPLETE: the last deployment failed", |stack| {
             stack.status = "UPDATE_ROLLBACK_COMPLETE";
         }),
@@ -162,8 +162,18 @@ async fn a_remark_is_no_failure() {
             another["TumblingWindowInSeconds"] = json!(0);
             stack.mappings.insert(0, another);
         }),
+        // Of the stack's own, the one with a window is the rollup's.
+        ("mapping", "user-sessions-Login-1 reads the stream too", |stack| {
+            let mut another = stack.mappings[0].clone();
+            another["FunctionArn"] = json!("arn:aws:lambda:us-east-1:123456789012:function:user-sessions-Login-1");
+            another["TumblingWindowInSeconds"] = json!(0);
+            stack.mappings.insert(0, another);
+        }),
         ("mapping", "it gives records up before the stream does", |stack| {
             stack.mappings[0]["MaximumRetryAttempts"] = json!(3);
+        }),
+        ("mapping", "it gives records up before the stream does", |stack| {
+            stack.mappings[0]["MaximumRecordAgeInSeconds"] = json!(3_600);
         }),
         ("functions", "user-sessions-Login-1 is Inactive", |stack| {
             stack.functions[0].1["State"] = json!("Inactive");

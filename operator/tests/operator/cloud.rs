@@ -62,6 +62,8 @@ impl Stack {
                 "State": "Enabled",
                 "TumblingWindowInSeconds": 30,
                 "MaximumRetryAttempts": -1,
+                "MaximumRecordAgeInSeconds": -1,
+                "BisectBatchOnFunctionError": false,
                 "LastProcessingResult": "OK",
                 "DestinationConfig": {
                     "OnFailure": { "Destination": "arn:aws:sqs:us-east-1:123456789012:user-sessions-Failures-4" },

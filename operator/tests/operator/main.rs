@@ -6,6 +6,7 @@
 mod check;
 mod cloud;
 mod consent;
+mod deployment;
 mod errors;
 mod policies;
 mod settings;

@@ -30,6 +30,9 @@ const SHORT: usize = 600;
 /// The same for open files: how many callers are slow at a time is chance.
 const FILES: (u64, u64) = (0, 32);
 
+/// The same for the 99th percentile, in microseconds: twice as much and more than large bodies at the same time explain.
+const P99: (u64, u64) = (100, 10_000);
+
 /// Looks at the server, in their order.
 #[derive(Default)]
 pub(super) struct Figures {
@@ -77,7 +80,8 @@ impl Figures {
         Ok(figures)
     }
 
-    /// Memory and open files must not grow; of latencies it only tells, as they are the machine's too.
+    /// Memory and open files must not grow, and nor must latencies where there are enough of them: in a short run they are
+    /// the machine's, and are only told.
     pub(super) fn judge(&self, run: &Run) {
         let memory = if self.memory.len() < SHORT { MEMORY_OF_SHORT_RUNS } else { MEMORY };
         if let Some((before, after)) = growth(&self.memory, memory) {
@@ -88,8 +92,12 @@ impl Figures {
         }
         let p99: Vec<u64> = self.p99.iter().copied().map(u64::from).collect();
         if let Some((second, last)) = medians(&p99) {
-            let more = if last > 2 * second { ": more than twice as much" } else { "" };
-            run.say(&format!("p99 of the second third of the time {second} µs, of the last {last} µs{more}"));
+            run.say(&format!("p99 of the second third of the time {second} µs, of the last {last} µs"));
+        }
+        if self.memory.len() >= SHORT
+            && let Some((before, after)) = growth(&p99, P99)
+        {
+            run.broken(format!("p99 has grown from {before} µs to {after} µs"));
         }
     }
 }

@@ -71,15 +71,28 @@ impl Fault {
     }
 }
 
+/// In a storm, so many calls of a hundred meet one.
+const STORM: f64 = 90.0;
+
+/// One call in so many begins a storm, where there are any.
+const CALM: u32 = 300;
+
 /// The faults of a round, and what is under way.
 pub(super) struct Faults {
     percent: f64,
-    random: Mutex<Rng>,
+    has_storms: bool,
+    chance: Mutex<Chance>,
     on: AtomicBool,
     counts: Mutex<BTreeMap<&'static str, u64>>,
     calls: AtomicI64,
     under_way: AtomicI64,
     last: Mutex<Instant>,
+}
+
+struct Chance {
+    random: Rng,
+    /// So many more calls until the storm is over.
+    storm: u32,
 }
 
 /// A call is under way as long as this lives.
@@ -97,13 +110,19 @@ impl Faults {
     pub(super) fn new(percent: f64, random: Rng) -> Self {
         Self {
             percent,
-            random: Mutex::new(random),
+            has_storms: false,
+            chance: Mutex::new(Chance { random, storm: 0 }),
             on: AtomicBool::new(false),
             counts: Mutex::default(),
             calls: AtomicI64::new(0),
             under_way: AtomicI64::new(0),
             last: Mutex::new(Instant::now()),
         }
+    }
+
+    /// Now and then nearly all calls in a row meet one, so that also what tries again and again gives up.
+    pub(super) fn with_storms(self) -> Self {
+        Self { has_storms: self.percent > 0.0, ..self }
     }
 
     pub(super) fn switch(&self, on: bool) {
@@ -142,17 +161,27 @@ impl Faults {
             return None;
         }
         let fault = {
-            let mut random = lock(&self.random);
-            (random.f64() * 100.0 < self.percent).then(|| choose(&mut random, operation, body))?
+            let Chance { random, storm } = &mut *lock(&self.chance);
+            if *storm > 0 {
+                *storm -= 1;
+            } else if self.has_storms && random.u32(..CALM) == 0 {
+                *storm = random.u32(20..100);
+            }
+            let percent = if *storm > 0 { STORM } else { self.percent };
+            (random.f64() * 100.0 < percent).then(|| choose(random, operation, body))?
         };
         *lock(&self.counts).entry(fault.name()).or_default() += 1;
         Some(fault)
     }
 }
 
+pub(super) fn is_write(operation: &str) -> bool {
+    ["PutItem", "UpdateItem", "TransactWriteItems"].contains(&operation)
+}
+
 fn choose(random: &mut Rng, operation: &str, body: &[u8]) -> Fault {
     let is_transaction = operation == "TransactWriteItems";
-    let is_write = is_transaction || ["PutItem", "UpdateItem"].contains(&operation);
+    let is_write = is_write(operation);
     let has = |word: &str| body.windows(word.len()).any(|bytes| bytes == word.as_bytes());
     // Nothing in the item tells a repeat of this from a later request, so a copy on its way after the answer is one.
     let is_last_word = operation == "UpdateItem" && has("contentEngaged");

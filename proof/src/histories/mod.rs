@@ -66,11 +66,12 @@ pub struct Options {
     dynamodb: Option<Url>,
 }
 
-/// What users may have, in turn: as by default, with few live at once, and with few starts.
+/// What users may have, in turn: more than they start, so that none is ended for it and lists must show all; few live at
+/// once; few starts.
 const LIMITS: [Limits; 4] = [
-    Limits { live: 100, starts: 0 },
+    Limits { live: 1_000, starts: 0 },
     Limits { live: 3, starts: 0 },
-    Limits { live: 100, starts: 300 },
+    Limits { live: 1_000, starts: 300 },
     Limits { live: 4, starts: 6 },
 ];
 
@@ -78,6 +79,13 @@ const LARGEST_ROUND: u64 = 20_000;
 
 /// No request takes longer to reach its function, also that of a client that has given up.
 const ON_ITS_WAY: Duration = Duration::from_secs(10);
+
+/// In so many requests everything happens that is meant to.
+const TELLING: u64 = 10_000;
+
+const LOOKED_FOR: &str = "live sessions looked for in lists";
+const FAILED: &str = "stream batches failed";
+const DIED_WRITTEN: &str = "rollups that died once they had written";
 
 /// More of one round tell nothing new.
 const TOLD: usize = 12;
@@ -102,10 +110,19 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
             users: options.users,
             hosts: options.hosts,
             requests: requests.div_ceil(rounds),
-            limits: LIMITS[usize::try_from(number)? % LIMITS.len()],
+            // A run that ends early meets the first rounds alone: which those are goes by the seed.
+            limits: LIMITS[usize::try_from(number.wrapping_add(run.seed()) % LIMITS.len() as u64)?],
             percent: options.faults,
         };
         play(number, &plan, options.clients, run).await.with_context(|| format!("round {number}"))?;
+    }
+    if run.counted("requests") >= TELLING && options.faults > 0.0 {
+        // A check that nothing meets would hold whatever is broken.
+        for unit in [LOOKED_FOR, FAILED, DIED_WRITTEN] {
+            if run.counted(unit) == 0 {
+                run.broken(format!("in all these requests there were no {unit}"));
+            }
+        }
     }
     Ok(())
 }
@@ -163,7 +180,9 @@ async fn play(number: u64, plan: &Plan<'_>, clients: usize, run: &Run) -> Result
             quiet_from,
             time: &round.time,
         };
-        of_user.extend(rules::check(&facts));
+        let rules::Checked { found: broken, looked_for } = rules::check(&facts);
+        of_user.extend(broken);
+        run.count(LOOKED_FOR, looked_for);
         found.extend(of_user.into_iter().map(|what| format!("{name}: {what}")));
         run.count("chains", chains.all.len() as u64);
     }
@@ -222,8 +241,9 @@ fn count(run: &Run, round: &Round, ops: &[Op], fed: &Fed, sessions: u64) {
     run.count("stream records", fed.records);
     run.count("stream records again", fed.again);
     run.count("stream batches applied", fed.batches);
-    run.count("stream batches failed", fed.failed);
-    run.count("rollups that died", fed.crashes);
+    run.count(FAILED, fed.failed);
+    run.count("rollups that died at some time", fed.died);
+    run.count(DIED_WRITTEN, fed.died_written);
     run.count("shards split", fed.splits);
 }
 

@@ -111,7 +111,7 @@ impl Round {
         let time = Arc::new(Time::new());
         let engine = Arc::new(Engine::start(&options).await?);
         let faults = Arc::new(Faults::new(plan.percent, random.fork()));
-        let rollup_faults = Arc::new(Faults::new(plan.percent, random.fork()));
+        let rollup_faults = Arc::new(Faults::new(plan.percent, random.fork()).with_storms());
         let mut hosts = Vec::new();
         for _ in 0..plan.hosts {
             let ahead = random.i64(-AHEAD..=AHEAD);

@@ -15,9 +15,12 @@ use fastrand::Rng;
 use futures_util::future::join_all;
 use local::functions::StreamHandler;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    select,
+    time::{sleep, timeout},
+};
 
-use super::round::Round;
+use super::{round::Round, wire::Written};
 
 /// Between two looks at the stream.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -33,7 +36,7 @@ const HELD: usize = 400;
 const SHARDS: usize = 12;
 
 /// A record, and when it was written at the earliest.
-type Written = (Value, i64);
+type Dated = (Value, i64);
 
 /// A shard as the rollup sees it.
 struct Shard {
@@ -42,8 +45,8 @@ struct Shard {
     parent: Option<usize>,
     /// The children that it has split into: what comes now goes to one of them.
     children: Option<[usize; 2]>,
-    waiting: VecDeque<Written>,
-    delivered: VecDeque<Written>,
+    waiting: VecDeque<Dated>,
+    delivered: VecDeque<Dated>,
 }
 
 /// What was done to the rollup.
@@ -53,7 +56,9 @@ pub(super) struct Fed {
     pub(super) again: u64,
     pub(super) batches: u64,
     pub(super) failed: u64,
-    pub(super) crashes: u64,
+    pub(super) died: u64,
+    /// Between a write and what comes after it.
+    pub(super) died_written: u64,
     pub(super) splits: u64,
 }
 
@@ -196,6 +201,8 @@ enum Outcome {
     Failed,
     /// Nobody heard of it again.
     Died,
+    /// The like, just when a row of it had been written.
+    DiedWritten,
 }
 
 impl Shard {
@@ -251,20 +258,27 @@ impl Shard {
         let records: Vec<&Value> = records.collect();
         let event = serde_json::to_string(&json!({ "Records": records, "shardId": self.id }))?;
         let running = rollup(serde_json::from_str(&event)?);
-        let outcome = if random.u8(..12) == 0 {
-            timeout(Duration::from_micros(random.u64(..30_000)), running).await
-        } else {
-            Ok(running.await)
+        let outcome = match random.u8(..12) {
+            0 => timeout(Duration::from_micros(random.u64(..30_000)), running).await.ok(),
+            1 => {
+                let written = Written::default();
+                select! {
+                    biased;
+                    () = written.wait() => return Ok(Outcome::DiedWritten),
+                    outcome = written.watch(running) => Some(outcome),
+                }
+            }
+            _ => Some(running.await),
         };
         Ok(match outcome {
-            Ok(Ok(())) => Outcome::Applied,
-            Ok(Err(_)) => Outcome::Failed,
-            Err(_) => Outcome::Died,
+            Some(Ok(())) => Outcome::Applied,
+            Some(Err(_)) => Outcome::Failed,
+            None => Outcome::Died,
         })
     }
 }
 
-fn recent<'a>(records: impl Iterator<Item = &'a Written>, now: i64) -> impl Iterator<Item = &'a Value> {
+fn recent<'a>(records: impl Iterator<Item = &'a Dated>, now: i64) -> impl Iterator<Item = &'a Value> {
     records.filter(move |(_, written)| now - written <= KEPT).map(|(record, _)| record)
 }
 
@@ -273,7 +287,8 @@ impl Fed {
         match outcome {
             Outcome::Applied => self.batches += 1,
             Outcome::Failed => self.failed += 1,
-            Outcome::Died => self.crashes += 1,
+            Outcome::Died => self.died += 1,
+            Outcome::DiedWritten => self.died_written += 1,
         }
     }
 
@@ -282,7 +297,8 @@ impl Fed {
         self.again += other.again;
         self.batches += other.batches;
         self.failed += other.failed;
-        self.crashes += other.crashes;
+        self.died += other.died;
+        self.died_written += other.died_written;
         self.splits += other.splits;
     }
 }

@@ -11,12 +11,32 @@ use aws_smithy_runtime_api::{
     shared::IntoShared,
 };
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::{sync::Notify, task::yield_now, time::sleep};
 
 use super::{
     engine::{Answer, Engine},
-    faults::{Answered, Fault, Faults, answer, cancelled, error},
+    faults::{Answered, Fault, Faults, answer, cancelled, error, is_write},
 };
+
+tokio::task_local! {
+    static WRITTEN: Arc<Notify>;
+}
+
+/// Tells of a write that took effect while something was at work, before that hears of it.
+#[derive(Default)]
+pub(super) struct Written(Arc<Notify>);
+
+impl Written {
+    /// Watches the writes of this work alone.
+    pub(super) fn watch<W: Future>(&self, work: W) -> impl Future<Output = W::Output> {
+        WRITTEN.scope(Arc::clone(&self.0), work)
+    }
+
+    /// Waits for the next.
+    pub(super) async fn wait(&self) {
+        self.0.notified().await;
+    }
+}
 
 #[derive(Clone)]
 pub(super) struct Wire {
@@ -101,7 +121,14 @@ impl Wire {
 
     async fn plain(&self, target: &str, body: Vec<u8>) -> Answered {
         match self.engine.answer(target, body).await {
-            Ok(Answer { status, body }) => answer(status, body),
+            Ok(Answer { status, body }) => {
+                if status == 200 && is_write(target.rsplit('.').next().unwrap_or_default()) {
+                    // Most work is watched by nobody.
+                    let _ = WRITTEN.try_with(|written| written.notify_one());
+                    yield_now().await;
+                }
+                answer(status, body)
+            }
             Err(cause) => Err(ConnectorError::io(cause.into())),
         }
     }

@@ -22,9 +22,9 @@ use crate::run::Run;
 /// What a run is to do.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// So many mutants, drawn from all
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
-    sample: usize,
+    /// So many mutants, drawn from all [default: 20, or as many as there are minutes for]
+    #[arg(long, value_name = "NUMBER")]
+    sample: Option<u64>,
     /// And before them some of what was changed since that commit
     #[arg(long, value_name = "COMMIT")]
     since: Option<String>,
@@ -39,9 +39,12 @@ pub struct Options {
     list: bool,
 }
 
+/// So many in a run for which nothing else is said.
+const SAMPLE: u64 = 20;
+
 /// So many go through all their tests before the next ones are begun, so that a run that ends early has no mutants of which
 /// it knows only that the fast tests missed them.
-const ROUND: usize = 20;
+const ROUND: usize = 10;
 
 pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     let mutants = chosen(&options, run).await?;
@@ -81,7 +84,7 @@ async fn chosen(options: &Options, run: &Run) -> Result<Vec<Mutant>> {
         chosen.extend(all.extract_if(.., |mutant| changed.contains(&mutant.name)).take(options.changed));
         run.say(&format!("{} of the {} that are new since {commit}", chosen.len(), changed.len()));
     }
-    all.truncate(options.sample);
+    all.truncate(run.volume(options.sample, SAMPLE).try_into().unwrap_or(usize::MAX));
     chosen.append(&mut all);
     ensure!(!chosen.is_empty(), "no mutant is called so");
     Ok(chosen)

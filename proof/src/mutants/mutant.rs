@@ -3,11 +3,11 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
-    hash::{DefaultHasher, Hash, Hasher},
 };
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{cargo, rooms};
@@ -90,9 +90,9 @@ pub(super) fn shuffle(mutants: &mut [Mutant], seed: u64) {
     for mutant in &*mutants {
         let number = alike.entry((&mutant.file, mutant.change())).or_default();
         *number += 1;
-        let mut hasher = DefaultHasher::new();
-        (seed, &mutant.file, mutant.change(), *number).hash(&mut hasher);
-        places.insert(mutant.name.clone(), hasher.finish());
+        // The same with each version of Rust.
+        let about = format!("{seed}\n{}\n{}\n{number}", mutant.file, mutant.change());
+        places.insert(mutant.name.clone(), Sha256::digest(about));
     }
     mutants.sort_by_key(|mutant| places.get(&mutant.name).copied());
 }

@@ -21,8 +21,10 @@ impl Tally {
         };
         run.count(unit, 1);
         *self.rooms.entry(rooms::of(&mutant.file)).or_default().entry(outcome).or_default() += 1;
-        if outcome == Outcome::Missed {
-            run.broken(format!("no test notices {}", mutant.name));
+        match outcome {
+            Outcome::Missed => run.broken(format!("no test notices {}", mutant.name)),
+            Outcome::Unviable => run.say(&format!("it does not compile: {}", mutant.name)),
+            Outcome::Caught | Outcome::TimedOut => {}
         }
     }
 

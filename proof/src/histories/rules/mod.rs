@@ -51,17 +51,25 @@ enum Says<'a> {
     Ended(Option<&'a str>),
 }
 
-/// What the rules find broken.
-pub(super) fn check(facts: &Facts<'_>) -> Vec<String> {
+/// What was looked at, and what of it is broken.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) found: Vec<String>,
+    /// Live sessions that a list had to show.
+    pub(super) looked_for: u64,
+}
+
+/// Holds a user's history against the rules.
+pub(super) fn check(facts: &Facts<'_>) -> Checked {
     let mut found = Vec::new();
     let events = facts.events(&mut found);
     let known = facts.known();
     answers::check(facts, &known, &mut found);
     order::check(facts, &events, &mut found);
     engaged::check(facts, &mut found);
-    presence::check(facts, &events, &known, &mut found);
+    let looked_for = presence::check(facts, &events, &known, &mut found);
     starts::check(facts, &known, &mut found);
-    found
+    Checked { found, looked_for }
 }
 
 impl<'a> Facts<'a> {

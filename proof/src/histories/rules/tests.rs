@@ -72,7 +72,7 @@ fn found(items: &Items, ops: &[Op]) -> Vec<String> {
         quiet_from: 0,
         time: &Time::new(),
     };
-    found.extend(check(&facts));
+    found.extend(check(&facts).found);
     found
 }
 
@@ -113,6 +113,26 @@ fn an_answer_against_the_rules_is_found() {
         // One that nobody was told of explains what the table has.
         assert_eq!(found.is_empty(), told == Told::Nothing, "{place} {told:?}: {found:?}");
     }
+}
+
+#[test]
+fn a_live_session_that_a_list_leaves_out_is_found() {
+    let live = items(|text| {
+        *text = text.replace(r#""ended", "renewedFrom""#, r#""active", "renewedFrom""#);
+        *text = text.replace(r#""endTime": 4103701209000, "endReason": "ended","#, "");
+    });
+    let listed = |shown: Vec<Seen>| {
+        // Of what was ended before the session was found active, nothing can have ended it.
+        ops(|ops| {
+            ops.splice(5.., [(Call::List(None), Told::Listed(shown.clone()))]);
+            ops.insert(0, (Call::EndOthers(None), Told::Others(0)));
+        })
+    };
+    let renewed = START + TIMEOUT + 5_000;
+    let seen = Seen { id: NEW, start: renewed, last: renewed, engaged: false, current: false };
+    assert_eq!(found(&live, &listed(vec![seen])), Vec::<String>::new());
+    let found = found(&live, &listed(Vec::new()));
+    assert!(matches!(&*found, [missing] if missing.starts_with("a live session is missing")), "{found:?}");
 }
 
 #[test]
