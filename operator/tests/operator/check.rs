@@ -165,7 +165,8 @@ async fn a_remark_is_no_failure() {
         // Of the stack's own, the one with a window is the rollup's.
         ("mapping", "user-sessions-Login-1 reads the stream too", |stack| {
             let mut another = stack.mappings[0].clone();
-            another["FunctionArn"] = json!("arn:aws:lambda:us-east-1:123456789012:function:user-sessions-Login-1");
+            another["FunctionArn"] =
+                json!("arn:aws:lambda:us-east-1:123456789012:function:user-sessions-Login-1");
             another["TumblingWindowInSeconds"] = json!(0);
             stack.mappings.insert(0, another);
         }),

@@ -109,10 +109,9 @@ fn must_show(
     for (number, events) in events.iter().enumerate() {
         let Some(last) = surely_live(facts, events, op) else { continue };
         // What was over when it was found active has not ended it.
-        let may_have_ended = |other: &&Op| {
-            !other.is_before(last.op) && other.began < op.ended && facts.can_end(other, number)
-        };
-        if facts.ops.iter().any(|other| may_have_ended(&other)) {
+        let may_have_ended =
+            |other: &&Op| !other.is_before(last.op) && other.began < op.ended && facts.can_end(other, number);
+        if facts.ops.iter().any(may_have_ended) {
             continue;
         }
         looked_for += 1;

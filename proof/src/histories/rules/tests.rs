@@ -119,12 +119,13 @@ fn an_answer_against_the_rules_is_found() {
 fn a_live_session_that_a_list_leaves_out_is_found() {
     let live = items(|text| {
         *text = text.replace(r#""ended", "renewedFrom""#, r#""active", "renewedFrom""#);
-        *text = text.replace(r#""endTime": 4103701209000, "endReason": "ended","#, "");
+        *text = text.replace(r#""endTime": 4103701209000, "endReason": "ended","#, r#""activeDay": 47496,"#);
     });
     let listed = |shown: Vec<Seen>| {
         // Of what was ended before the session was found active, nothing can have ended it.
         ops(|ops| {
             ops.splice(5.., [(Call::List(None), Told::Listed(shown.clone()))]);
+            ops.remove(1);
             ops.insert(0, (Call::EndOthers(None), Told::Others(0)));
         })
     };
