@@ -24,7 +24,7 @@ use tokio::{
 use crate::run::Run;
 
 /// No target needs more memory, in MiB: what it leaves behind is thrown away now and then.
-const MEMORY: u32 = 2_048;
+const MEMORY: u32 = 512;
 
 /// No input takes longer, in seconds.
 const SLOWEST: u32 = 20;
@@ -92,7 +92,7 @@ async fn build(root: &Path) -> Result<PathBuf> {
     let target = root.join("target/fuzz");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         // With a target, what is built for this machine's own sake is told from the rest, even if both are the same.
-        .args(["build", "--release", "--quiet", "--target", host])
+        .args(["build", "--release", "--locked", "--quiet", "--target", host])
         .current_dir(&folder)
         .env("RUSTC_WRAPPER", folder.join("rustc"))
         .env("CARGO_TARGET_DIR", &target)

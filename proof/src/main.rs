@@ -1,8 +1,17 @@
 //! `cargo run --profile server -p proof`: what is thrown at the promises.
 
+use std::process::exit;
+
 use anyhow::Result;
 use clap::Parser;
 use proof::{Limits, Part};
+use tokio::{
+    select,
+    signal::unix::{SignalKind, signal},
+};
+
+/// What a shell tells of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
 
 /// Throws at the promises what can be tried: a model explored whole, faults, inputs, mutants, kills, abuse.
 ///
@@ -20,5 +29,11 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let Arguments { limits, part } = Arguments::parse();
-    proof::run(part, &limits).await
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    select! {
+        outcome = proof::run(part, &limits) => outcome,
+        // What it has started ends with it; an exploration would go on to its end.
+        _ = interrupt.recv() => exit(INTERRUPTED),
+        _ = terminate.recv() => exit(INTERRUPTED),
+    }
 }

@@ -67,6 +67,8 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     let place = env::temp_dir().join(format!("proof-kill-{}", process::id()));
     let place = options.data.clone().unwrap_or(place);
     fs::create_dir_all(&place).with_context(|| format!("creating {}", place.display()))?;
+    // What is there already would be taken for the server's, and is somebody's.
+    ensure!(fs::read_dir(&place)?.next().is_none(), "{} is not empty", place.display());
     let program = Program::find(options.server.as_deref(), place.join("server.log"))?;
     run.say(&format!("data and log in {}", place.display()));
     if options.full_disk {

@@ -28,8 +28,11 @@ pub struct Options {
     /// And before them some of what was changed since that commit
     #[arg(long, value_name = "COMMIT")]
     since: Option<String>,
+    /// The like of the last so many commits that changed the code of which there are mutants
+    #[arg(long, value_name = "NUMBER", conflicts_with = "since")]
+    last: Option<u32>,
     /// So many of what was changed
-    #[arg(long, value_name = "NUMBER", default_value_t = 10, requires = "since")]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     changed: usize,
     /// Only mutants whose name contains this, as in `limits.rs` or `replace < with <=`
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -79,7 +82,11 @@ async fn chosen(options: &Options, run: &Run) -> Result<Vec<Mutant>> {
     run.say(&format!("{} mutants, beside {known} that are known to be equivalent", all.len()));
     mutant::shuffle(&mut all, run.seed());
     let mut chosen = Vec::new();
-    if let Some(commit) = &options.since {
+    let since = match options.last {
+        Some(commits) => Some(mutant::before_last(commits).await?),
+        None => options.since.clone(),
+    };
+    if let Some(commit) = &since {
         let changed = mutant::changed_since(commit).await?;
         chosen.extend(all.extract_if(.., |mutant| changed.contains(&mutant.name)).take(options.changed));
         run.say(&format!("{} of the {} that are new since {commit}", chosen.len(), changed.len()));

@@ -5,7 +5,7 @@ use std::{
     fs,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
@@ -54,23 +54,33 @@ pub(super) async fn all() -> Result<Vec<Mutant>> {
     listed(&[]).await
 }
 
+/// The commit before the last so many that changed the rooms.
+pub(super) async fn before_last(commits: u32) -> Result<String> {
+    let log = git(&["log", "--format=%H", &format!("-{commits}")]).await?;
+    let log = String::from_utf8(log)?;
+    Ok(format!("{}^", log.lines().last().context("no commit changed them")?))
+}
+
 /// The names of those of what is different now from what it was in that commit.
 pub(super) async fn changed_since(commit: &str) -> Result<HashSet<String>> {
-    let diff = Command::new("git")
-        .current_dir(cargo::root()?)
-        .args(["diff", commit, "--"])
-        .args(rooms::FOLDERS)
-        .output()
-        .await
-        .context("git cannot be run")?;
-    anyhow::ensure!(diff.status.success(), "git diff {commit}: {}", String::from_utf8_lossy(&diff.stderr));
-    if diff.stdout.is_empty() {
+    let diff = git(&["diff", commit]).await?;
+    if diff.is_empty() {
         return Ok(HashSet::new());
     }
     let file = cargo::folder()?.join("changed.diff");
-    fs::write(&file, &diff.stdout).with_context(|| format!("writing {}", file.display()))?;
+    fs::write(&file, &diff).with_context(|| format!("writing {}", file.display()))?;
     let file = file.to_str().context("a path that is no text")?;
     Ok(listed(&["--in-diff", file]).await?.into_iter().map(|mutant| mutant.name).collect())
+}
+
+/// What git tells of the rooms.
+async fn git(arguments: &[&str]) -> Result<Vec<u8>> {
+    let mut command = Command::new("git");
+    command.current_dir(cargo::root()?).args(arguments).arg("--").args(rooms::FOLDERS);
+    let output = command.output().await.context("git cannot be run")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "git {}: {said}\nIs the clone a shallow one?", arguments.join(" "));
+    Ok(output.stdout)
 }
 
 async fn listed(which: &[&str]) -> Result<Vec<Mutant>> {

@@ -1,5 +1,4 @@
-//! Any text as a template: a deployment, or an error that says what is not understood. Never a panic, and no more memory
-//! than a small multiple of the text's.
+//! Any text as a template: a deployment, or an error that says what is not understood. Never a panic.
 
 use std::collections::BTreeMap;
 

@@ -72,6 +72,16 @@ fn claims_are_read_in_every_form() {
     feed("caller");
 }
 
+/// The wrapper of the compiler names those crates whose code is to be reached.
+#[test]
+fn every_function_is_instrumented() {
+    let wrapper = include_str!("../../fuzz/rustc");
+    for name in local::functions::names() {
+        let name = name.replace('-', "_");
+        assert!(wrapper.contains(&format!(" 1{name} ")), "proof/fuzz/rustc does not have {name}");
+    }
+}
+
 #[test]
 fn every_target_is_fed_here() {
     let source = include_str!("corpora.rs");

@@ -167,3 +167,21 @@ impl MetricsStore {
         items.iter().map(|item| item::decode(item, self.zone)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::{Config, config::BehaviorVersion};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_asked_for_a_request_ends_with_it() {
+        let config = Config::builder().behavior_version(BehaviorVersion::latest()).build();
+        let store = MetricsStore::new(Client::from_conf(config), "Metrics".to_owned(), Tz::UTC);
+        // Nothing is at the other end, so that any other end than this one has other words.
+        let cause =
+            store.until(Deadline::after(Duration::ZERO)).get(NaiveDate::default(), 0).await.unwrap_err();
+        let cause = format!("{cause:?}");
+        assert!(cause.contains("the time for the request is spent"), "{cause}");
+    }
+}

@@ -92,3 +92,34 @@ impl<'a> Visit<'a> {
         self.app.log_name(self.user)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::{Client, Config, config::BehaviorVersion};
+
+    use super::*;
+    use crate::{clock::Clock, sessions::Settings, settings::Environment};
+
+    fn app() -> App {
+        let variable = |name: &str| match name {
+            "SESSIONS_TABLE" => Some("Sessions".to_owned()),
+            "SESSION_TIMEOUT_SECONDS" => Some("3600".to_owned()),
+            "SESSION_RETENTION_DAYS" => Some("90".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::read(&Environment::new(&variable)).unwrap();
+        let config = Config::builder().behavior_version(BehaviorVersion::latest()).build();
+        App::new(settings, Client::from_conf(config), Clock::system())
+    }
+
+    #[test]
+    fn a_part_of_a_visit_has_its_own_time_and_no_more_than_the_visit() {
+        const MINUTE: Duration = Duration::from_mins(1);
+        let (app, user) = (app(), "alice".parse().unwrap());
+        let is_in_time = |deadline, time| app.visit(&user, deadline).within(time).in_time().is_ok();
+        assert!(is_in_time(Deadline::NONE, MINUTE));
+        assert!(is_in_time(Deadline::after(2 * MINUTE), MINUTE));
+        assert!(!is_in_time(Deadline::NONE, Duration::ZERO));
+        assert!(!is_in_time(Deadline::after(TO_SAVE), MINUTE));
+    }
+}
