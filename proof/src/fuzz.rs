@@ -96,10 +96,15 @@ async fn build(root: &Path) -> Result<PathBuf> {
         .current_dir(&folder)
         .env("RUSTC_WRAPPER", folder.join("rustc"))
         .env("CARGO_TARGET_DIR", &target)
+        .kill_on_drop(true)
         .status()
         .await
         .context("starting cargo")?;
-    ensure!(status.success(), "proof/fuzz cannot be built; it needs a C++ compiler");
+    ensure!(
+        status.success(),
+        "proof/fuzz cannot be built. It needs a C++ compiler; and its Cargo.lock must be in step with the workspace: \
+         `cargo check --manifest-path proof/fuzz/Cargo.toml`"
+    );
     Ok(target.join(host).join("release/fuzz"))
 }
 
@@ -159,6 +164,7 @@ async fn feed(root: &Path, program: &Path, target: Target, bounds: Bounds, run: 
     let Some(executions) = executions else {
         bail!("{name} does not tell how much it did: {}", told(&lines))
     };
+    ensure!(executions > 0, "{name} was fed with nothing: {}", told(&lines));
     let rate = statistic("average_exec_per_sec").unwrap_or_default();
     let memory = statistic("peak_rss_mb").unwrap_or_default();
     run.say(&format!("{name}: {executions} inputs, {rate} a second, {memory} MiB at the most"));

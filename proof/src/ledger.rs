@@ -11,6 +11,9 @@ use anyhow::{Context, Result};
 
 use crate::run::Line;
 
+/// How what was invoked is called: it is of one process, and the most that any had is what counts.
+pub(crate) const ONE_PROCESS: &str = "invocations of one process of ";
+
 /// One more line.
 pub(crate) fn append(file: &Path, line: &Line) -> Result<()> {
     let mut text = serde_json::to_string(line)?;
@@ -60,8 +63,9 @@ fn sums(lines: &[Line]) -> BTreeMap<(&str, &str), Sum<'_>> {
         // What a colon divides is a part of another count.
         for (unit, count) in line.counts.iter().filter(|(unit, _)| !unit.contains(':')) {
             let sum = sums.entry((&line.part, unit)).or_default();
-            // The model is the same each time: no run of it sees more than the others.
-            sum.count = if line.part == "model" { sum.count.max(*count) } else { sum.count + count };
+            // The model is the same each time, and a process that was invoked often is not two that were less often.
+            let is_largest = line.part == "model" || unit.starts_with(ONE_PROCESS);
+            sum.count = if is_largest { sum.count.max(*count) } else { sum.count + count };
             sum.runs += 1;
             sum.commits.insert(&line.commit);
         }

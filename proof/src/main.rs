@@ -5,10 +5,7 @@ use std::process::exit;
 use anyhow::Result;
 use clap::Parser;
 use proof::{Limits, Part};
-use tokio::{
-    select,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::select;
 
 /// What a shell tells of a program that was interrupted.
 const INTERRUPTED: i32 = 130;
@@ -29,11 +26,25 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let Arguments { limits, part } = Arguments::parse();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     select! {
         outcome = proof::run(part, &limits) => outcome,
         // What it has started ends with it; an exploration would go on to its end.
-        _ = interrupt.recv() => exit(INTERRUPTED),
-        _ = terminate.recv() => exit(INTERRUPTED),
+        stopped = stopped() => stopped.map(|()| exit(INTERRUPTED)),
     }
+}
+
+/// Waits until somebody wants it to end.
+async fn stopped() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
 }

@@ -198,10 +198,16 @@ pub(crate) fn given() -> String {
                     arguments.next();
                 }
             }
-            _ => kept.push(argument),
+            _ => kept.push(quoted(argument)),
         }
     }
     kept.join(" ")
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: String) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,+".contains(letter);
+    if word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// The commit that is checked out, with `+` if something is changed; `unknown` outside a repository.

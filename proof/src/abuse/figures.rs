@@ -60,6 +60,9 @@ impl Figures {
                 next += line;
                 let mut latencies = std::mem::take(&mut *traffic.latencies());
                 latencies.sort_unstable();
+                if latencies.is_empty() {
+                    run.broken(format!("no honest caller was answered within {} s", line.as_secs()));
+                }
                 let part = |of_hundred: usize| {
                     let last = latencies.len().saturating_sub(1);
                     latencies.get((latencies.len() * of_hundred / 100).min(last)).copied().unwrap_or_default()

@@ -14,7 +14,7 @@ use local::{Options, Storage};
 use serde_json::{Value, json};
 use shared::clock::Clock;
 
-use crate::run::Run;
+use crate::{ledger::ONE_PROCESS, run::Run};
 
 /// The memory after so many invocations is what it may have, all but some more.
 const WARM: u64 = 10_000;
@@ -108,11 +108,16 @@ impl Process {
             self.invocations,
             self.invocations / seconds
         ));
-        run.count(&format!("invocations of {name}"), self.invocations);
-        let (percent, more) = MEMORY;
+        if self.invocations < count {
+            run.say(&format!("{name}: its time was over before {count} invocations"));
+        }
         if warm == 0 {
             run.say(&format!("{name} was not invoked often enough to tell whether it grows"));
-        } else if peak > warm + warm * percent / 100 + more {
+            return Ok(());
+        }
+        run.count(&format!("{ONE_PROCESS}{name}"), self.invocations);
+        let (percent, more) = MEMORY;
+        if peak > warm + warm * percent / 100 + more {
             run.broken(format!("{name} has grown from {warm} kB to {peak} kB"));
         }
         Ok(())

@@ -45,6 +45,8 @@ pub(super) enum Fault {
     Again(Duration),
     /// No answer, and it gets there later.
     Delayed(Duration),
+    /// An answer that breaks off after the write took effect.
+    Torn,
     /// A `BatchGetItem` that leaves all keys unprocessed.
     Unprocessed,
     /// A Query gives one item a page, and a `BatchGetItem` leaves all keys but one unprocessed.
@@ -65,6 +67,7 @@ impl Fault {
             Self::Twice => "delivered twice",
             Self::Again(_) => "delivered again later",
             Self::Delayed(_) => "reset, delivered later",
+            Self::Torn => "answer torn after",
             Self::Unprocessed => "keys unprocessed",
             Self::Piecemeal => "paged one by one",
         }
@@ -74,13 +77,15 @@ impl Fault {
 /// In a storm, so many calls of a hundred meet one.
 const STORM: f64 = 90.0;
 
-/// One call in so many begins a storm, where there are any.
+/// One call in so many begins a storm, where there are any; the first one comes within the first of so many.
 const CALM: u32 = 300;
+const FIRST: u32 = 60;
 
 /// The faults of a round, and what is under way.
 pub(super) struct Faults {
     percent: f64,
     has_storms: bool,
+    refuses: bool,
     chance: Mutex<Chance>,
     on: AtomicBool,
     counts: Mutex<BTreeMap<&'static str, u64>>,
@@ -91,7 +96,8 @@ pub(super) struct Faults {
 
 struct Chance {
     random: Rng,
-    /// So many more calls until the storm is over.
+    /// So many more calls until the next storm, and until it is over.
+    calm: u32,
     storm: u32,
 }
 
@@ -107,11 +113,12 @@ impl Drop for UnderWay<'_> {
 
 impl Faults {
     /// So many calls of a hundred meet one, once it is switched on.
-    pub(super) fn new(percent: f64, random: Rng) -> Self {
+    pub(super) fn new(percent: f64, mut random: Rng) -> Self {
         Self {
             percent,
             has_storms: false,
-            chance: Mutex::new(Chance { random, storm: 0 }),
+            refuses: false,
+            chance: Mutex::new(Chance { calm: random.u32(..FIRST), storm: 0, random }),
             on: AtomicBool::new(false),
             counts: Mutex::default(),
             calls: AtomicI64::new(0),
@@ -123,6 +130,11 @@ impl Faults {
     /// Now and then nearly all calls in a row meet one, so that also what tries again and again gives up.
     pub(super) fn with_storms(self) -> Self {
         Self { has_storms: self.percent > 0.0, ..self }
+    }
+
+    /// Now and then a call is refused for a reason that another try does not mend, as if a permission were missing.
+    pub(super) fn with_refusals(self, refuses: bool) -> Self {
+        Self { refuses, ..self }
     }
 
     pub(super) fn switch(&self, on: bool) {
@@ -161,14 +173,21 @@ impl Faults {
             return None;
         }
         let fault = {
-            let Chance { random, storm } = &mut *lock(&self.chance);
-            if *storm > 0 {
+            let Chance { random, calm, storm } = &mut *lock(&self.chance);
+            let is_storm = self.has_storms && *calm == 0;
+            if is_storm {
                 *storm -= 1;
-            } else if self.has_storms && random.u32(..CALM) == 0 {
+                if *storm == 0 {
+                    *calm = random.u32(..2 * CALM);
+                }
+            } else {
+                *calm = calm.saturating_sub(1);
+            }
+            if *calm == 0 && *storm == 0 {
                 *storm = random.u32(20..100);
             }
-            let percent = if *storm > 0 { STORM } else { self.percent };
-            (random.f64() * 100.0 < percent).then(|| choose(random, operation, body))?
+            let percent = if is_storm { STORM } else { self.percent };
+            (random.f64() * 100.0 < percent).then(|| choose(random, operation, body, self.refuses))?
         };
         *lock(&self.counts).entry(fault.name()).or_default() += 1;
         Some(fault)
@@ -179,7 +198,17 @@ pub(super) fn is_write(operation: &str) -> bool {
     ["PutItem", "UpdateItem", "TransactWriteItems"].contains(&operation)
 }
 
-fn choose(random: &mut Rng, operation: &str, body: &[u8]) -> Fault {
+/// What says that another try is of no use.
+const REFUSALS: [&str; 6] = [
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "LimitExceededException",
+    "ResourceNotFoundException",
+    "UnrecognizedClientException",
+    "ValidationException",
+];
+
+fn choose(random: &mut Rng, operation: &str, body: &[u8], refuses: bool) -> Fault {
     let is_transaction = operation == "TransactWriteItems";
     let is_write = is_write(operation);
     let has = |word: &str| body.windows(word.len()).any(|bytes| bytes == word.as_bytes());
@@ -191,7 +220,7 @@ fn choose(random: &mut Rng, operation: &str, body: &[u8]) -> Fault {
         } else {
             random.u64(..60)
         });
-        let fault = match random.u8(..20) {
+        let fault = match random.u8(..22) {
             0 => Fault::Error(400, "ThrottlingException"),
             1 => Fault::Error(400, "ProvisionedThroughputExceededException"),
             2 => Fault::Error(400, "RequestLimitExceeded"),
@@ -213,6 +242,8 @@ fn choose(random: &mut Rng, operation: &str, body: &[u8]) -> Fault {
             19 if is_write && !is_last_word => {
                 Fault::Delayed(late + Duration::from_millis(random.u64(..300)))
             }
+            20 => Fault::Torn,
+            21 if refuses => Fault::Error(400, REFUSALS[random.usize(..REFUSALS.len())]),
             17 | 18 if operation == "BatchGetItem" => Fault::Unprocessed,
             19 if operation == "BatchGetItem" => Fault::Piecemeal,
             // One that counts stays whole: no count is more than a page of DynamoDB's.

@@ -100,6 +100,7 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     let issuer = Server::start(local::Options::default()).await?;
     let requests = run.volume(options.requests, LARGEST_ROUND);
     let rounds = u64::try_from(LIMITS.len())?.max(requests.div_ceil(LARGEST_ROUND));
+    let mut has_free_round = false;
     for number in 0..rounds {
         if run.is_over() || run.has_broken() {
             break;
@@ -113,10 +114,12 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
             // A run that ends early meets the first rounds alone: which those are goes by the seed.
             limits: LIMITS[usize::try_from(number.wrapping_add(run.seed()) % LIMITS.len() as u64)?],
             percent: options.faults,
+            refuses: number % 2 == 1,
         };
+        has_free_round |= plan.limits.live == LIMITS[0].live;
         play(number, &plan, options.clients, run).await.with_context(|| format!("round {number}"))?;
     }
-    if run.counted("requests") >= TELLING && options.faults > 0.0 {
+    if run.counted("requests") >= TELLING && has_free_round && options.faults > 0.0 {
         // A check that nothing meets would hold whatever is broken.
         for unit in [LOOKED_FOR, FAILED, DIED_WRITTEN] {
             if run.counted(unit) == 0 {
@@ -176,6 +179,7 @@ async fn play(number: u64, plan: &Plan<'_>, clients: usize, run: &Run) -> Result
             items,
             chains: &chains,
             limits: plan.limits,
+            refuses: plan.refuses,
             ahead: &ahead,
             quiet_from,
             time: &round.time,

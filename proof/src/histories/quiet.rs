@@ -50,8 +50,10 @@ pub(super) async fn check(
     }
     let before = table::read(round).await?;
     let one_more = known.iter().enumerate().map(|(user, known)| Tab::new(round, user, known, random.fork()));
-    let one_more: Vec<Tab> = one_more.collect();
-    join_all(one_more.into_iter().map(|mut tab| async move { tab.make(Call::Login, None).await })).await;
+    let mut one_more: Vec<Tab> = one_more.collect();
+    for tabs in one_more.chunks_mut(TOGETHER) {
+        join_all(tabs.iter_mut().map(|tab| tab.make(Call::Login, None))).await;
+    }
     let after = table::read(round).await?;
     let mut found = Vec::new();
     for user in 0..known.len() {

@@ -87,6 +87,8 @@ pub(super) struct Plan<'a> {
     pub(super) requests: u64,
     pub(super) limits: Limits,
     pub(super) percent: f64,
+    /// Whether calls are refused, too.
+    pub(super) refuses: bool,
 }
 
 impl Round {
@@ -110,8 +112,10 @@ impl Round {
         };
         let time = Arc::new(Time::new());
         let engine = Arc::new(Engine::start(&options).await?);
-        let faults = Arc::new(Faults::new(plan.percent, random.fork()));
-        let rollup_faults = Arc::new(Faults::new(plan.percent, random.fork()).with_storms());
+        let faults = Faults::new(plan.percent, random.fork()).with_refusals(plan.refuses);
+        let faults = Arc::new(faults);
+        let rollup_faults =
+            Arc::new(Faults::new(plan.percent, random.fork()).with_refusals(plan.refuses).with_storms());
         let mut hosts = Vec::new();
         for _ in 0..plan.hosts {
             let ahead = random.i64(-AHEAD..=AHEAD);

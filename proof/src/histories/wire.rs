@@ -87,6 +87,14 @@ impl Wire {
                 self.plain(&target, body).await?;
                 Err(ConnectorError::timeout("no answer".into()))
             }
+            Some(Fault::Torn) => {
+                let Answer { status, mut body } = self.asked(&target, body).await?;
+                // An error is told in a few bytes.
+                if status == 200 {
+                    body.truncate(body.len() / 2);
+                }
+                answer(status, body)
+            }
             Some(Fault::LateThere(late)) => {
                 sleep(late).await;
                 self.plain(&target, body).await
@@ -120,17 +128,20 @@ impl Wire {
     }
 
     async fn plain(&self, target: &str, body: Vec<u8>) -> Answered {
-        match self.engine.answer(target, body).await {
-            Ok(Answer { status, body }) => {
-                if status == 200 && is_write(target.rsplit('.').next().unwrap_or_default()) {
-                    // Most work is watched by nobody.
-                    let _ = WRITTEN.try_with(|written| written.notify_one());
-                    yield_now().await;
-                }
-                answer(status, body)
-            }
-            Err(cause) => Err(ConnectorError::io(cause.into())),
+        let Answer { status, body } = self.asked(target, body).await?;
+        answer(status, body)
+    }
+
+    /// What the engine answers.
+    async fn asked(&self, target: &str, body: Vec<u8>) -> Result<Answer, ConnectorError> {
+        let told = self.engine.answer(target, body).await;
+        let told = told.map_err(|cause| ConnectorError::io(cause.into()))?;
+        if told.status == 200 && is_write(target.rsplit('.').next().unwrap_or_default()) {
+            // Most work is watched by nobody.
+            let _ = WRITTEN.try_with(|written| written.notify_one());
+            yield_now().await;
         }
+        Ok(told)
     }
 
     /// Delivers a call later, whatever its caller does meanwhile.

@@ -2,7 +2,7 @@
 //! there is room all goes on.
 
 use std::{
-    fs,
+    fs, mem,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -176,10 +176,22 @@ impl Disk {
     }
 
     async fn unmount(self) -> Result<()> {
-        if let Self::Mounted(folder) = self {
-            let status = Command::new("umount").arg(&folder).status().await?;
+        if let Self::Mounted(folder) = &self {
+            let status = Command::new("umount").arg(folder).status().await?;
             ensure!(status.success(), "umount of {}: {status}", folder.display());
         }
+        // There is nothing left to do.
+        mem::forget(self);
         Ok(())
+    }
+}
+
+/// Also when something went wrong, or somebody has stopped it. A server that is still there is killed, and the folder is free
+/// once it is gone.
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Self::Mounted(folder) = self {
+            drop(std::process::Command::new("umount").arg("--lazy").arg(folder).status());
+        }
     }
 }

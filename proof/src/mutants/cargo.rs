@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    env, fs,
+    env, fs, mem,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -146,8 +146,24 @@ fn command(build: &Build) -> Command {
 async fn logged(command: &mut Command) -> Result<(ExitStatus, String)> {
     let path = folder()?.join("log.txt");
     let log = fs::File::create(&path).with_context(|| format!("writing {}", path.display()))?;
-    let status = command.stdout(log.try_clone()?).stderr(log).status().await.context("sh cannot be run")?;
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command.stdout(log.try_clone()?).stderr(log).spawn().context("sh cannot be run")?;
+    let group = child.id().map(Group);
+    let status = child.wait().await?;
+    // There is nobody left in it.
+    mem::forget(group);
     Ok((status, fs::read_to_string(&path).unwrap_or_default()))
+}
+
+/// A process and those that it has started: cargo-mutants, Cargo, tests. Told to end if this is given up before.
+struct Group(u32);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let Self(id) = self;
+        drop(std::process::Command::new("kill").args(["-TERM", "--", &format!("-{id}")]).status());
+    }
 }
 
 #[derive(Deserialize)]

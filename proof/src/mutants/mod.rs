@@ -47,7 +47,7 @@ const SAMPLE: u64 = 20;
 
 /// So many go through all their tests before the next ones are begun, so that a run that ends early has no mutants of which
 /// it knows only that the fast tests missed them.
-const ROUND: usize = 10;
+const ROUND: usize = 8;
 
 pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     let mutants = chosen(&options, run).await?;
@@ -83,9 +83,12 @@ async fn chosen(options: &Options, run: &Run) -> Result<Vec<Mutant>> {
     mutant::shuffle(&mut all, run.seed());
     let mut chosen = Vec::new();
     let since = match options.last {
-        Some(commits) => Some(mutant::before_last(commits).await?),
+        Some(commits) => mutant::before_last(commits).await?,
         None => options.since.clone(),
     };
+    if since.is_none() && options.last.is_some() {
+        run.say("the history does not go back so far: nothing is told to have changed");
+    }
     if let Some(commit) = &since {
         let changed = mutant::changed_since(commit).await?;
         chosen.extend(all.extract_if(.., |mutant| changed.contains(&mutant.name)).take(options.changed));

@@ -54,16 +54,19 @@ pub(super) async fn all() -> Result<Vec<Mutant>> {
     listed(&[]).await
 }
 
-/// The commit before the last so many that changed the rooms.
-pub(super) async fn before_last(commits: u32) -> Result<String> {
-    let log = git(&["log", "--format=%H", &format!("-{commits}")]).await?;
-    let log = String::from_utf8(log)?;
-    Ok(format!("{}^", log.lines().last().context("no commit changed them")?))
+/// The commit before the last so many that changed the rooms; `None` if the history does not go back so far, as in a
+/// shallow clone.
+pub(super) async fn before_last(commits: u32) -> Result<Option<String>> {
+    let log = String::from_utf8(git(&["log", "--format=%H %P", &format!("-{commits}")]).await?)?;
+    let parents = log.lines().last().map(str::split_whitespace);
+    Ok(parents.and_then(|mut commit| commit.nth(1)).map(str::to_owned))
 }
 
 /// The names of those of what is different now from what it was in that commit.
 pub(super) async fn changed_since(commit: &str) -> Result<HashSet<String>> {
-    let diff = git(&["diff", commit]).await?;
+    // As git has it where nobody has set anything.
+    let plain = ["--no-ext-diff", "--no-color", "--src-prefix=a/", "--dst-prefix=b/"];
+    let diff = git(&[&["diff"], &plain[..], &[commit]].concat()).await?;
     if diff.is_empty() {
         return Ok(HashSet::new());
     }
@@ -84,12 +87,18 @@ async fn git(arguments: &[&str]) -> Result<Vec<u8>> {
 }
 
 async fn listed(which: &[&str]) -> Result<Vec<Mutant>> {
-    let text = cargo::list(which).await?;
-    let mut mutants: Vec<Mutant> =
-        serde_json::from_str(&text).context("cargo-mutants lists them in another way")?;
+    let mut mutants = read(&cargo::list(which).await?)?;
     mutants.retain(|mutant| rooms::has(&mutant.file));
     mutants.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(mutants)
+}
+
+/// Of a change in which there is no mutant cargo-mutants says nothing at all.
+fn read(text: &str) -> Result<Vec<Mutant>> {
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(text).context("cargo-mutants lists them in another way")
 }
 
 /// Brings them into an order that is as good as a random one, and stays for those that stay: a change of the code brings
@@ -119,6 +128,12 @@ mod tests {
             "span": { "start": { "line": line, "column": 51 }, "end": { "line": line, "column": 52 } },
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn a_change_without_a_mutant_has_none() {
+        assert!(read("\n").unwrap().is_empty());
+        assert!(read("{}").is_err());
     }
 
     #[test]

@@ -24,7 +24,9 @@ impl Tally {
         match outcome {
             Outcome::Missed => run.broken(format!("no test notices {}", mutant.name)),
             Outcome::Unviable => run.say(&format!("it does not compile: {}", mutant.name)),
-            Outcome::Caught | Outcome::TimedOut => {}
+            // That is for a person to judge: a slow machine may be the cause.
+            Outcome::TimedOut => run.say(&format!("its tests did not end: {}", mutant.name)),
+            Outcome::Caught => {}
         }
     }
 

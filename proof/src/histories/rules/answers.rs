@@ -22,6 +22,7 @@ pub(super) fn check(facts: &Facts<'_>, known: &HashMap<Id, u64>, found: &mut Vec
                 code == "too_many_sessions" && facts.limits.starts > 0 && may && !is_known
             }
             Told::Failed(503) => op.began < facts.quiet_from,
+            Told::Failed(500) => op.began < facts.quiet_from && facts.refuses,
             Told::Refused(..) | Told::Failed(_) | Told::Odd(_) => false,
             _ => true,
         };

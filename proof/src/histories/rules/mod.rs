@@ -26,6 +26,8 @@ pub(super) struct Facts<'a> {
     pub(super) items: &'a Items,
     pub(super) chains: &'a Chains,
     pub(super) limits: Limits,
+    /// Whether calls of the engine were refused, which is answered with 500.
+    pub(super) refuses: bool,
     /// How far the hosts' clocks are ahead.
     pub(super) ahead: &'a [i64],
     /// From this place in the order on nothing went wrong.

@@ -108,9 +108,11 @@ fn must_show(
     let Call::List(own) = op.call else { return looked_for };
     for (number, events) in events.iter().enumerate() {
         let Some(last) = surely_live(facts, events, op) else { continue };
-        // What was over when it was found active has not ended it.
-        let may_have_ended =
-            |other: &&Op| !other.is_before(last.op) && other.began < op.ended && facts.can_end(other, number);
+        // What was answered when it was found active has not ended it, but the write of one that failed may come late.
+        let may_have_ended = |other: &&Op| {
+            let may_come = other.is_unclear() || !other.is_before(last.op);
+            may_come && other.began < op.ended && facts.can_end(other, number)
+        };
         if facts.ops.iter().any(may_have_ended) {
             continue;
         }

@@ -68,6 +68,7 @@ fn found(items: &Items, ops: &[Op]) -> Vec<String> {
         items,
         chains: &chains,
         limits: Limits { live: 3, starts: 0 },
+        refuses: false,
         ahead: &[0],
         quiet_from: 0,
         time: &Time::new(),
