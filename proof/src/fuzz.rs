@@ -158,7 +158,9 @@ async fn feed(root: &Path, program: &Path, target: Target, bounds: Bounds, run: 
     let executions = statistic("number_of_executed_units");
     run.count(&format!("inputs of {name}"), executions.unwrap_or_default());
     if !status.success() {
-        run.broken(format!("{name} ({status}): {}", told(&lines)));
+        // What a run leaves behind has no paths of this machine.
+        run.say(&told(&lines));
+        run.broken(format!("{name} ({status}), with this input in base64: {}", input_of(&lines)));
         return Ok(());
     }
     let Some(executions) = executions else {
@@ -171,11 +173,14 @@ async fn feed(root: &Path, program: &Path, target: Target, bounds: Bounds, run: 
     Ok(())
 }
 
-/// What libFuzzer says of a failure, and the input that brought it about.
+/// What libFuzzer says at the end.
 fn told(lines: &[String]) -> String {
-    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-    let artifact =
-        last.iter().find_map(|line| line.split_once("Test unit written to ")).map(|(_, path)| path);
-    let input = artifact.and_then(|path| fs::read(path).ok()).map(|input| STANDARD.encode(input));
-    format!("{}\ninput in base64: {}", last.join("\n"), input.unwrap_or_else(|| "none".to_owned()))
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+}
+
+/// The input that brought a failure about.
+fn input_of(lines: &[String]) -> String {
+    let artifact = lines.iter().find_map(|line| line.split_once("Test unit written to "));
+    let input = artifact.and_then(|(_, path)| fs::read(path).ok());
+    input.map_or_else(|| "none".to_owned(), |input| STANDARD.encode(input))
 }

@@ -411,6 +411,24 @@ async fn ending_the_others_keeps_the_current_session() {
     world.check_table().await;
 }
 
+/// The SDK repeats a write whose answer does not come, and what the first try wrote refuses the second.
+#[tokio::test]
+async fn an_end_of_which_an_answer_was_lost_counts_as_one() {
+    if lacks(&[Need::Wire]) {
+        return;
+    }
+    let world = World::new().await;
+    // At whichever call: the reads before it, the write, what comes after.
+    for from in 0..6 {
+        let user = world.user(&format!("user-{from}")).await;
+        user.login().await;
+        let disturbance = Disturbance { fault: Fault::FailedAfter, from, times: 1 };
+        world.wire.disturb(&user.sub, Some(disturbance));
+        assert_eq!(user.end_others(None).await.ok()["endedSessions"], 1, "from call {from} on");
+    }
+    world.check_table().await;
+}
+
 #[tokio::test]
 async fn ending_the_others_keeps_the_head_of_the_chain_that_the_header_names() {
     let world = World::new().await;

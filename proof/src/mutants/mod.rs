@@ -34,6 +34,9 @@ pub struct Options {
     /// So many of what was changed
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     changed: usize,
+    /// Do not have those that are left meet all tests: the ones that are about their files must catch them
+    #[arg(long)]
+    narrow: bool,
     /// Only mutants whose name contains this, as in `limits.rs` or `replace < with <=`
     #[arg(long, value_name = "TEXT", default_value = "")]
     matching: String,
@@ -47,7 +50,7 @@ const SAMPLE: u64 = 20;
 
 /// So many go through all their tests before the next ones are begun, so that a run that ends early has no mutants of which
 /// it knows only that the fast tests missed them.
-const ROUND: usize = 8;
+const ROUND: usize = 10;
 
 pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     let mutants = chosen(&options, run).await?;
@@ -59,11 +62,14 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     }
     let build = Build::prepare()?;
     let mut tally = Tally::default();
-    for round in mutants.chunks(ROUND) {
+    let tests = if options.narrow { &Tests::IN_ORDER[..2] } else { &Tests::IN_ORDER };
+    // Together they build less.
+    let round = if run.limit().is_some() { ROUND } else { mutants.len() };
+    for round in mutants.chunks(round) {
         if run.is_over() {
             break;
         }
-        for (mutant, outcome) in tried(&build, round, run).await? {
+        for (mutant, outcome) in tried(&build, round, tests, run).await? {
             tally.add(mutant, outcome, run);
         }
     }
@@ -101,10 +107,15 @@ async fn chosen(options: &Options, run: &Run) -> Result<Vec<Mutant>> {
 }
 
 /// What becomes of each. Those that tests miss go on to the next, wider ones.
-async fn tried<'a>(build: &Build, mutants: &'a [Mutant], run: &Run) -> Result<Vec<(&'a Mutant, Outcome)>> {
+async fn tried<'a>(
+    build: &Build,
+    mutants: &'a [Mutant],
+    all_tests: &[Tests],
+    run: &Run,
+) -> Result<Vec<(&'a Mutant, Outcome)>> {
     let mut outcomes = Vec::new();
     let mut left: Vec<&Mutant> = mutants.iter().collect();
-    for tests in Tests::IN_ORDER {
+    for tests in all_tests {
         for (selection, group) in tests.groups(std::mem::take(&mut left)) {
             let trial = cargo::test(build, &group, &selection).await?;
             run.say(&format!(
@@ -115,7 +126,7 @@ async fn tried<'a>(build: &Build, mutants: &'a [Mutant], run: &Run) -> Result<Ve
             ));
             for mutant in group {
                 match trial.outcome(mutant)? {
-                    Outcome::Missed if !tests.is_last() => left.push(mutant),
+                    Outcome::Missed if Some(tests) != all_tests.last() => left.push(mutant),
                     outcome => outcomes.push((mutant, outcome)),
                 }
             }

@@ -31,7 +31,7 @@ const ABOUT: [(&str, &[&str]); 20] = [
     ("shared/src/sessions/operations/end.rs", &["rules::", "limits::", "end_all::"]),
     ("shared/src/sessions/operations/engage.rs", &["rules::", "chains::", "counters::"]),
     ("shared/src/sessions/operations/get.rs", &["get_session::"]),
-    ("shared/src/sessions/operations/login.rs", &["rules::", "repeated_login::"]),
+    ("shared/src/sessions/operations/login.rs", &["rules::", "repeated_login::", "limits::"]),
     ("shared/src/sessions", &["conditions::", "rules::", "chains::", "counters::"]),
     ("shared/src/metrics", &["metrics::", "rollup::", "recount::"]),
     ("shared/src/http/caller.rs", &["authorizer::", "clients::", "errors::"]),
@@ -101,10 +101,6 @@ impl Tests {
             groups.entry(selection).or_default().push(mutant);
         }
         groups
-    }
-
-    pub(super) fn is_last(self) -> bool {
-        Some(&self) == Self::IN_ORDER.last()
     }
 }
 

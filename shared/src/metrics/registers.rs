@@ -19,6 +19,9 @@ const PREAMBLE: usize = 40;
 const OF_FOUR_BITS: u8 = 2;
 const OF_EIGHT_BITS: u8 = 10;
 
+/// A hash has no more zeros at its front than can be said in six bits.
+const GREATEST: u8 = 63;
+
 /// The greatest value in each register of some sketches, those of even numbers and those of odd ones: two of four bits are
 /// in a byte, and what is done to all bytes alike the compiler does to sixteen at once.
 #[derive(Default)]
@@ -47,6 +50,13 @@ impl Registers {
         true
     }
 
+    /// Whether users can have brought them about: the library would shift by a value that is too large for it.
+    pub(super) fn are_possible(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|halves| halves.even.iter().chain(&halves.odd).all(|value| *value <= GREATEST))
+    }
+
     fn halves(&mut self) -> &mut Halves {
         self.0.get_or_insert_with(|| Box::new(Halves { even: [0; HALF], odd: [0; HALF] }))
     }
@@ -64,8 +74,8 @@ impl Halves {
     /// is so much above or more.
     fn merge_packed(&mut self, packed: &[u8; HALF], least: u8, exceptions: &[u8]) {
         for ((even, odd), byte) in self.even.iter_mut().zip(&mut self.odd).zip(packed) {
-            *even = (*even).max((byte & 0x0f).wrapping_add(least));
-            *odd = (*odd).max((byte >> 4).wrapping_add(least));
+            *even = (*even).max((byte & 0x0f).saturating_add(least));
+            *odd = (*odd).max((byte >> 4).saturating_add(least));
         }
         for exception in exceptions.as_chunks::<4>().0 {
             // The number of the register in the lower 26 bits, as the hash has it, and its value in the upper six.

@@ -116,10 +116,16 @@ impl Sketch {
     /// What [`Sketch::to_bytes`] wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotASketch> {
         let sketch = HllSketch::deserialize(bytes).map_err(|error| NotASketch(error.to_string()))?;
-        if sketch.lg_config_k() == LG_REGISTERS {
+        if sketch.lg_config_k() != LG_REGISTERS {
+            return Err(NotASketch(format!("2^{} registers", sketch.lg_config_k())));
+        }
+        let mut registers = Registers::default();
+        // As the library has understood it.
+        registers.merge(&sketch.serialize());
+        if registers.are_possible() {
             Ok(Self(sketch))
         } else {
-            Err(NotASketch(format!("2^{} registers", sketch.lg_config_k())))
+            Err(NotASketch("a register beyond all users".to_owned()))
         }
     }
 }
@@ -226,6 +232,22 @@ mod tests {
     fn garbage_is_refused() {
         for bytes in [&b""[..], b"x", &[0; 40], &HllSketch::new(10, REGISTERS).unwrap().serialize()] {
             Sketch::from_bytes(bytes).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_register_that_no_user_can_have_is_refused() {
+        let whole = Sketch::of_all([&of(0..5_000), &of(0..5_000)]).0.serialize();
+        let packed = of(0..5_000).to_bytes();
+        for (bytes, place, least, most) in [(&whole, 40 + 7, 63, 64), (&packed, 6, 48, 49)] {
+            let with = |value: u8| {
+                let mut bytes = bytes.clone();
+                bytes[place] = value;
+                Sketch::from_bytes(&bytes)
+            };
+            with(most).unwrap_err();
+            let sketch = with(least).unwrap();
+            let _ = Sketch::of_all([&sketch, &of(0..3)]).count();
         }
     }
 
