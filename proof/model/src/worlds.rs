@@ -43,7 +43,6 @@ pub fn worlds() -> Vec<World> {
         unknown(),
         clocks(),
         purge(),
-        purge_clocks(),
         limit(),
         limit_faults(),
         unlist(),
@@ -122,21 +121,6 @@ pub(crate) fn purge() -> World {
         times: &[0, 31 * DAY, 60 * DAY, 66 * DAY, 100 * DAY],
         lifetimes: LONG,
         faults: 1,
-        purges: true,
-        ..QUIET
-    }
-}
-
-/// Records are purged where hosts do not agree on the time.
-pub(crate) fn purge_clocks() -> World {
-    World {
-        name: "purge-clocks",
-        about: "records of a login's chain are purged by two clocks, and its key and its ids come back",
-        roles: [keepers(1, 2, 1, &[Ask::LoginOnce, Ask::Engage]), keepers(1, 3, 1, &[Ask::Heartbeat])]
-            .concat(),
-        times: &[0, 31 * DAY, 60 * DAY, 66 * DAY, 100 * DAY],
-        clocks: &[0, 30],
-        lifetimes: LONG,
         purges: true,
         ..QUIET
     }
