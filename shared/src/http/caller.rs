@@ -110,6 +110,7 @@ fn cut(text: &str, bytes: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::event::Event;
 
     #[test]
     fn a_permission_is_a_whole_word_of_a_named_claim() {
@@ -148,6 +149,23 @@ mod tests {
         assert!(has(&[], "*"));
         // A word that is empty can only come in an array: a permission that nobody is to have is not had by it.
         assert!(!has(&[("scope", "[\"\", \"metrics:read\"]")], ""));
+    }
+
+    #[test]
+    fn who_is_refused_is_named_for_the_log() {
+        let event = r#"{
+            "version": "2.0", "routeKey": "GET /user-sessions", "rawPath": "/user-sessions", "headers": {},
+            "requestContext": {
+                "authorizer": { "jwt": { "claims": { "sub": "alice", "token_use": "id" }, "scopes": null } },
+                "http": { "method": "GET", "path": "/user-sessions", "sourceIp": "203.0.113.77", "userAgent": "x" },
+                "requestId": "1", "timeEpoch": 0
+            },
+            "isBase64Encoded": false
+        }"#;
+        let request = serde_json::from_str::<Event>(event).unwrap().into_request().unwrap();
+        user(&request).unwrap_err();
+        assert_eq!(named(&request), Some("alice".parse().unwrap()));
+        assert_eq!(named(&Request::default()), None);
     }
 
     #[test]

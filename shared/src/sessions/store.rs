@@ -216,3 +216,21 @@ impl Records<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta};
+
+    use super::*;
+    use crate::sessions::rules::Lifetimes;
+
+    #[test]
+    fn a_refusal_is_a_success_only_by_what_this_write_has_stored() {
+        let lifetimes = Lifetimes { timeout: TimeDelta::hours(1), retention: TimeDelta::days(90) };
+        let moment = lifetimes.at(DateTime::UNIX_EPOCH);
+        let refused = Write::Refused(Some(Record::tombstone(SessionId::new(moment.now()), &moment)));
+        assert_eq!(refused.clone().or_own(|_| true), Write::Done);
+        assert_eq!(refused.clone().or_own(|_| false), refused);
+        assert_eq!(Write::Refused(None).or_own(|_| true), Write::Refused(None));
+    }
+}
