@@ -69,6 +69,11 @@ async fn a_stack_that_is_well_is_told_thing_by_thing() {
             let line = format!("{:<13}  {thing:<14}  ", "well");
             assert!(lines.iter().any(|told| told.starts_with(&line)), "{thing}: {out}");
         }
+        // But for the protection of tables, of which the engine knows nothing, there is nothing to remark.
+        let remarks = lines.iter().filter(|told| {
+            told.starts_with("remark ") && !told.starts_with(&format!("{:<13}  protection ", "remark"))
+        });
+        assert_eq!(remarks.count(), 0, "{out}");
         assert!(err.contains("SESSIONS_TABLE=SessionsTable from the output SessionsTableName"), "{err}");
         if lines.last().unwrap().starts_with("0 not well, ") {
             return;
@@ -151,7 +156,7 @@ async fn each_thing_that_is_not_well_is_told_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remark_is_no_failure() {
     let stage = Stage::new().await;
-    let remarks: [(&str, &str, Change); 9] = [
+    let remarks: [(&str, &str, Change); 10] = [
         ("stack", "UPDATE_ROLLBACK_COMPLETE: the last deployment failed", |stack| {
             stack.status = "UPDATE_ROLLBACK_COMPLETE";
         }),
@@ -176,6 +181,9 @@ async fn a_remark_is_no_failure() {
         ("mapping", "it gives records up before the stream does", |stack| {
             stack.mappings[0]["MaximumRecordAgeInSeconds"] = json!(3_600);
         }),
+        ("mapping", "user-sessions-Rollup-2: Updating", |stack| {
+            stack.mappings[0]["State"] = json!("Updating");
+        }),
         ("functions", "user-sessions-Login-1 is Inactive", |stack| {
             stack.functions[0].1["State"] = json!("Inactive");
         }),
@@ -192,6 +200,31 @@ async fn a_remark_is_no_failure() {
         let told =
             found.iter().any(|(own, state, told)| own == thing && state == "remark" && told.contains(says));
         assert!(told, "{says}: {found:?}");
+    }
+}
+
+/// An operator's own have none of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_without_settings_are_not_counted_with_those_that_have_them() {
+    let stage = Stage::new().await;
+    for (own, expected) in [
+        (
+            1,
+            &[
+                "1 functions have the stack's settings",
+                "none of the settings is in user-sessions-Login-1",
+            ][..],
+        ),
+        (2, &["none of the settings is in user-sessions-Login-1, user-sessions-Rollup-2"]),
+    ] {
+        let (code, found) = stage.found(|stack| {
+            for (_, told) in stack.functions.iter_mut().take(own) {
+                told["Environment"] = json!({ "Variables": { "MY_OWN": "x" } });
+            }
+        });
+        let told = found.iter().filter(|(thing, _, _)| thing == "environment");
+        let told: Vec<&str> = told.map(|(_, _, says)| says.as_str()).collect();
+        assert_eq!((code, told.as_slice()), (0, expected), "{found:?}");
     }
 }
 
@@ -239,45 +272,93 @@ async fn what_may_not_be_read_is_told_with_the_action() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_not_as_the_functions_need_it_is_told() {
     use aws_sdk_dynamodb::types::{
-        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection,
+        ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
     };
     let stage = Stage::new().await;
+    let attribute = |name: &str, kind: ScalarAttributeType| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+    };
+    let key = |name: &str, kind: KeyType| {
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
+    };
     let create = |name: &str, keys: [&str; 2]| {
         let create =
             stage.server.client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
         keys.into_iter().zip([KeyType::Hash, KeyType::Range]).fold(create, |create, (name, kind)| {
-            let attribute = AttributeDefinition::builder().attribute_name(name);
-            let key = KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
-            create
-                .attribute_definitions(attribute.attribute_type(ScalarAttributeType::S).build().unwrap())
-                .key_schema(key)
+            create.attribute_definitions(attribute(name, ScalarAttributeType::S)).key_schema(key(name, kind))
         })
     };
     create("Plain", ["pk", "sk"]).send().await.unwrap();
     create("Other", ["user", "session"]).send().await.unwrap();
+    // The index has the right keys, and more of each record than those; records go by another attribute.
+    let index = LocalSecondaryIndex::builder()
+        .index_name("active")
+        .key_schema(key("pk", KeyType::Hash))
+        .key_schema(key("activeDay", KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .build()
+        .unwrap();
+    let wide = create("Wide", ["pk", "sk"]).local_secondary_indexes(index);
+    wide.attribute_definitions(attribute("activeDay", ScalarAttributeType::N)).send().await.unwrap();
+    let purge = TimeToLiveSpecification::builder().attribute_name("expires").enabled(true).build().unwrap();
+    let update = stage.server.client.update_time_to_live().table_name("Wide");
+    update.time_to_live_specification(purge).send().await.unwrap();
     let service = stage.stack.clone().play();
-    for (table, lines) in [
+    for (table, shape, purge) in [
+        ("Plain", "Plain: there is no local index active with the keys pk S, activeDay N", "off"),
         (
-            "Plain",
-            &[
-                "NOT WELL       sessions table  Plain: there is no local index active with the keys pk S, activeDay N",
-            ][..],
+            "Wide",
+            "Wide: there is no local index active with the keys pk S, activeDay N and KEYS_ONLY",
+            "on, by expires and not purgeAt",
         ),
-        (
-            "Other",
-            &["NOT WELL       sessions table  Other: its keys are user S, session S and not pk S, sk S"],
-        ),
+        ("Other", "Other: its keys are user S, session S and not pk S, sk S", "off"),
     ] {
         let mut command = stage.command(&service);
         let (code, out, err) = outcome(command.args(["--no-count", "--sessions-table", table]));
         assert_eq!(code, 1, "{out} {err}");
-        let lines =
-            lines.iter().chain(&["NOT WELL       stream          off", "NOT WELL       time to live    off"]);
-        for line in lines {
-            assert!(out.lines().any(|told| told.starts_with(line)), "{line}\n{out}");
+        for (thing, says) in [("sessions table", shape), ("stream", "off"), ("time to live", purge)] {
+            let line = format!("{:<13}  {thing:<14}  {says}", "NOT WELL");
+            assert!(out.lines().any(|told| told.starts_with(&line)), "{line}\n{out}");
         }
         // That is no longer what the functions have.
         assert!(out.contains(&format!("has SESSIONS_TABLE=SessionsTable instead of {table}")), "{out}");
+    }
+    // Of one that is not there no figures can be told, which is no want of a permission.
+    let (code, out, err) = outcome(stage.command(&service).args(["--sessions-table", "Gone"]));
+    let line = "NOT WELL       figures         reading the sessions table: Gone: it does not exist";
+    assert!(code == 1 && out.lines().any(|told| told.starts_with(line)), "{out} {err}");
+}
+
+/// The engine of the tests knows no backups, so DynamoDB is played too: of all its tables it tells the same.
+#[test]
+fn data_that_may_be_lost_is_told() {
+    let stream = "arn:aws:dynamodb:us-east-1:123456789012:table/SessionsTable/stream/2026-01-31T12:00:00.000";
+    let service = Stack::well(stream).play();
+    for (recovery, is_protected, state, says) in [
+        ("ENABLED", true, "well", ["can be restored to any second", "is protected from deletion"]),
+        ("DISABLED", false, "remark", ["cannot be restored to a point in time", "can be deleted"]),
+    ] {
+        let dynamodb = Service::answering(move |request| {
+            let told = if request.head.contains("DescribeContinuousBackups") {
+                json!({ "ContinuousBackupsDescription": {
+                    "ContinuousBackupsStatus": "ENABLED",
+                    "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": recovery },
+                } })
+            } else {
+                json!({ "Table": { "TableStatus": "ACTIVE", "DeletionProtectionEnabled": is_protected } })
+            };
+            (200, told.to_string().into_bytes())
+        });
+        let mut command = program(&["--stack", "user-sessions", "check", "--no-count"]);
+        command.env("AWS_ENDPOINT_URL", &service.url).env("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb.url);
+        let (_, out, err) = outcome(&mut command);
+        for table in ["SessionsTable", "MetricsTable"] {
+            for (thing, says) in ["recovery", "protection"].iter().zip(says) {
+                let line = format!("{state:<13}  {thing:<14}  {table} {says}");
+                assert!(out.lines().any(|told| told == line), "{line}\n{out} {err}");
+            }
+        }
     }
 }
 

@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::{Client, config::Config};
+use aws_sdk_dynamodb::{Client, config::Config, types::AttributeValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use local::{Options, Storage};
 use operator::{
-    Deployment,
+    Command, Deployment,
     check::{Check, Cloud, State},
     patient,
+    recount::Fewer,
 };
 use shared::clock::Clock;
 
-use crate::support::{put_session, put_session_of};
+use crate::support::{put_live_session, put_session, put_session_of};
 
 /// Tables that nothing is rolled up from.
 async fn storage() -> Storage {
@@ -49,6 +50,55 @@ async fn all_items_of_the_user_and_no_others_are_counted() {
     let deployment = deployment(&storage, Clock::system().now());
     for (sub, expected) in [("alice", 3), ("bob", 1), ("carol", 0)] {
         assert_eq!(deployment.items_of(sub).unwrap().count().await.unwrap(), expected, "{sub}");
+    }
+    // Of the sessions those that are live.
+    put_live_session(&storage.client, "alice", 4).await;
+    put_live_session(&storage.client, "alice", 5).await;
+    for (sub, expected) in [("alice", 2), ("bob", 0)] {
+        assert_eq!(deployment.sessions_of(sub).unwrap().count().await.unwrap(), expected, "{sub}");
+    }
+}
+
+/// One item is none of this service's, and one session is in no metrics.
+#[tokio::test]
+async fn a_recount_tells_what_differs_and_what_it_left_out() {
+    let storage = storage().await;
+    put_session(&storage.client, "alice", 1).await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let foreign = storage.client.put_item().table_name("SessionsTable").item("pk", text("X"));
+    foreign.item("sk", text("Y")).send().await.unwrap();
+    let deployment = deployment(&storage, Clock::system().now());
+    let mut out = Vec::new();
+    let recount = Command::Recount { repair: false, day: None, allow_fewer: false };
+    let error = recount.run(&deployment, &mut out).await.unwrap_err();
+    assert!(error.to_string().starts_with("1 days differ."), "{error}");
+    let out = String::from_utf8(out).unwrap();
+    for told in [
+        "2 items read; days from ",
+        "\n1 of them are no items of this service and were left out",
+        " differs\n  metrics   0 ",
+        ", 0 users\n  sessions  ",
+        "1 sessions",
+        ", 1 users\n",
+    ] {
+        assert!(out.contains(told), "{told}\n{out}");
+    }
+}
+
+/// To the millisecond: the timeout and two days after the last activity, or after a day without any.
+#[tokio::test]
+async fn a_day_is_mended_once_no_change_of_it_can_be_on_its_way() {
+    let storage = storage().await;
+    let last: DateTime<Utc> = "2026-03-10T11:45:00Z".parse().unwrap();
+    put_session_of(&storage.client, "alice", 1, last - TimeDelta::minutes(5), last).await;
+    let midnight = "2026-03-12T00:00:00Z".parse().unwrap();
+    for (day, since, sessions) in [("2026-03-10", last, 1), ("2026-03-11", midnight, 0)] {
+        let settled = since + TimeDelta::hours(1 + 48);
+        for (now, expected) in [(settled, None), (settled + TimeDelta::milliseconds(1), Some(sessions))] {
+            let recount = deployment(&storage, now).recount().unwrap();
+            let outcome = recount.repair(day.parse().unwrap(), Fewer::Refused, |_| ()).await;
+            assert_eq!(outcome.ok().map(|sums| sums.counts.sessions), expected, "{day} at {now}");
+        }
     }
 }
 

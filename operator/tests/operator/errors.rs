@@ -1,5 +1,7 @@
 //! What goes wrong between a person and AWS, in a line that says what to do.
 
+use std::path::PathBuf;
+
 use crate::support::{Service, outcome, program, server};
 
 const TABLE: [&str; 4] = ["--sessions-table", "Sessions", "export", "alice"];
@@ -10,6 +12,13 @@ fn error(command: &mut std::process::Command) -> String {
     assert_eq!((code, out.as_str()), (1, ""), "{err}");
     assert_eq!(err.lines().count(), 2, "a setting and an error: {err}");
     err.lines().nth(1).unwrap().to_owned()
+}
+
+/// An AWS configuration file with this in it.
+fn configuration(text: &str) -> PathBuf {
+    let file = std::env::temp_dir().join(format!("operator-{}", uuid::Uuid::new_v4()));
+    std::fs::write(&file, text).unwrap();
+    file
 }
 
 /// DynamoDB that refuses with this error.
@@ -41,6 +50,18 @@ fn without_credentials_that_is_told() {
     let repair = ["--endpoint", "http://127.0.0.1:1", "--repair", "--day", &day];
     let (code, _, err) = outcome(command.args(repair));
     assert!(code == 1 && err.contains("error: Metrics: there are no credentials that can be used"), "{err}");
+}
+
+/// What was set up and fails is told too, or nobody would know which file or program to look at.
+#[test]
+fn why_there_are_no_credentials_is_told() {
+    let file = configuration("[default]\ncredential_process = exit 3\n");
+    let mut command = program(&TABLE);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").env("AWS_CONFIG_FILE", &file);
+    let told = error(command.args(["--endpoint", "http://127.0.0.1:1"]));
+    assert!(told.contains("Sessions: there are no credentials that can be used: name a profile"), "{told}");
+    assert!(told.contains(" (Error retrieving credentials: external process exited with code "), "{told}");
+    std::fs::remove_file(file).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,6 +112,20 @@ async fn an_endpoint_that_is_empty_is_none() {
     command.env("AWS_ENDPOINT_URL_DYNAMODB", "").env("AWS_ENDPOINT_URL", server.engine_url.as_str());
     let (code, out, err) = outcome(&mut command);
     assert_eq!((code, out.lines().count()), (0, 1), "{err}");
+}
+
+/// Where neither the argument nor its variable names another.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_endpoint_that_a_profile_has_for_dynamodb_is_taken() {
+    let server = server().await;
+    let file = configuration(&format!(
+        "[default]\nservices = here\n\n[services here]\ndynamodb =\n  endpoint_url = {}\n",
+        server.engine_url.as_str()
+    ));
+    let mut command = program(&["--sessions-table", "SessionsTable", "export", "alice"]);
+    let (code, out, err) = outcome(command.env("AWS_CONFIG_FILE", &file));
+    assert_eq!((code, out.lines().count()), (0, 1), "{err}");
+    std::fs::remove_file(file).unwrap();
 }
 
 /// As `operator export … | head -0` does.

@@ -140,6 +140,9 @@ async fn each_command_does_what_its_policy_allows_and_no_more() {
     ];
     let mut documented = documented();
     for (name, command) in commands {
+        // Before these the local server brings the metrics to where the sessions are.
+        let is_of_metrics = |(_, resource): &(String, String)| resource == "table/MetricsTable";
+        assert_eq!(command.reads_metrics(), documented[name].iter().any(is_of_metrics), "{name}");
         let notes = Notes::default();
         let config = server.client.config().to_builder().interceptor(notes.clone());
         let deployment = Deployment {

@@ -87,6 +87,21 @@ fn a_stack_that_does_not_exist_is_told() {
     assert_eq!(err.lines().count(), 1);
 }
 
+/// CloudFormation has the same code for it as for a stack that is not there.
+#[test]
+fn a_name_that_no_stack_can_have_is_told_in_cloudformations_words() {
+    let service = Service::start(|_| {
+        let error = "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><Error>\
+                     <Type>Sender</Type><Code>ValidationError</Code><Message>1 validation error detected\
+                     </Message></Error><RequestId>1</RequestId></ErrorResponse>";
+        (400, error.to_owned())
+    });
+    let mut command = program(&["--stack", "a_b", "recount"]);
+    let (code, out, err) = outcome(command.env("AWS_ENDPOINT_URL_CLOUDFORMATION", &service.url));
+    let told = "error: reading the stack a_b: ValidationError: 1 validation error detected\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (1, "", told));
+}
+
 #[test]
 fn an_output_that_is_missing_is_told_with_what_takes_its_place() {
     for missing in 1..OUTPUTS.len() {
