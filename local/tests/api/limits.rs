@@ -43,6 +43,11 @@ async fn live(user: &User<'_>) -> BTreeSet<String> {
     set(user.live().await)
 }
 
+/// What the user's line was asked since it was last listened to.
+fn operations(user: &User<'_>) -> Vec<String> {
+    user.world.wire.calls(&user.sub).into_iter().map(|call| call.operation).collect()
+}
+
 async fn login_once(user: &User<'_>, key: &str) -> crate::support::Answer {
     user.send(user.request("POST", "/auth/login").header("idempotency-key", key)).await
 }
@@ -155,6 +160,63 @@ async fn a_silently_expired_session_is_left_alone_but_for_its_index_entry() {
         let listed = items.filter(|item| item.active_day.is_some() && item.last_active_time < Some(cut));
         assert_eq!(listed.count(), left);
     }
+    world.check_table().await;
+}
+
+/// There would be no end to them at so many at a time.
+#[tokio::test]
+async fn of_a_large_index_what_is_expired_beyond_two_thousand_entries_goes_at_once() {
+    if lacks(&[Need::LocalServer]) || is_second_engine() {
+        return;
+    }
+    let world = with_limit(2).await;
+    let alice = world.user("alice").await;
+    for batch in (1..=2_030).collect::<Vec<i32>>().chunks(50) {
+        let put = |number: &i32| {
+            let time = world.clock.now() - TIMEOUT - MINUTE * 2 - MS * *number;
+            world.put_session(&alice.sub, time, time)
+        };
+        join_all(batch.iter().map(put)).await;
+    }
+    alice.login().await;
+    let items = world.items_of(&alice.sub).await.into_values();
+    let left = items.filter(|item| item.active_day.is_some()).count() - 1;
+    // Twenty batches have 25 together. All of the last one go; the new session may be among its 31 entries.
+    assert!([2_030 - 25 - 31, 2_030 - 25 - 30].contains(&left), "{left} are left");
+}
+
+#[tokio::test]
+async fn nothing_is_read_of_sessions_that_are_no_more_than_the_limit() {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
+        return;
+    }
+    let world = with_limit(2).await;
+    let alice = world.user("alice").await;
+    logins(&alice, 1).await;
+    world.wire.listen(&alice.sub);
+    alice.login().await;
+    assert_eq!(operations(&alice), ["PutItem", "Query"]);
+}
+
+/// A session that is to be ended is active after it was seen and before it ends: then it is another's turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limit_is_kept_though_a_session_that_was_to_end_was_active_meanwhile() {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
+        return;
+    }
+    let world = with_limit(2).await;
+    let alice = world.user("alice").await;
+    let ids = logins(&alice, 2).await;
+    // The new session, the index, the records, and then the end.
+    let hold = world.wire.hold(&alice.sub, 3);
+    let (third, ()) = tokio::join!(alice.login(), async {
+        hold.reached().await;
+        world.clock.advance(MS);
+        assert_eq!(alice.heartbeat(&ids[0]).await.ok(), active());
+        hold.release();
+    });
+    assert_eq!(live(&alice).await, set([&ids[0], &third]));
+    assert_eq!(alice.heartbeat(&ids[1]).await.ok(), ended("limit"));
     world.check_table().await;
 }
 
@@ -281,6 +343,20 @@ async fn logins_beyond_the_hours_starts_are_refused_and_nothing_is_written() {
     alice.login().await;
     alice.call("POST", "/auth/login").await.error(429, "too_many_sessions");
     world.check_table().await;
+}
+
+/// It may be known, and then the login starts nothing.
+#[tokio::test]
+async fn a_key_is_looked_at_where_no_more_may_start_and_nothing_is_written() {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
+        return;
+    }
+    let world = with_starts(1).await;
+    let alice = world.user("alice").await;
+    alice.login().await;
+    world.wire.listen(&alice.sub);
+    login_once(&alice, &unknown_id()).await.error(429, "too_many_sessions");
+    assert_eq!(operations(&alice), ["Query", "GetItem"]);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use proptest::{
 use serde_json::{Value, json};
 use shared::{
     http::reader::Reports,
-    metrics::{Rollup, calendar::Range},
+    metrics::{Rollup, calendar::Range, counts::Counts, item, row::Row, totals::Totals},
 };
 
 use crate::support::{
@@ -329,6 +329,26 @@ async fn a_fault_at_every_call_is_survived() {
     assert!(writes_hit >= 2 * Fault::ALL.len() - 2, "{writes_hit} faults met a write");
 }
 
+/// The SDK repeats a write whose answer does not come, and what the first try wrote refuses the second.
+#[tokio::test]
+async fn a_row_of_which_the_answer_was_lost_is_found_written() {
+    if lacks(&[Need::Wire, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let midnight = "2191-05-05T00:00:00Z".parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+    let case = Case { changes: vec![(0, 0, 0)], split: 9, deliveries: Vec::new(), repeats: Vec::new() };
+    let records = stream(&case, midnight).0.remove(0).1;
+    // The row is read, and then it is written.
+    world.wire.disturb("2191-05", Some(Disturbance { fault: Fault::FailedAfter, from: 1, times: 1 }));
+    rollup::handle(world.parts::<Rollup>(), event("shardId-1", &records)).await.unwrap();
+    assert!(world.wire.was_hit("2191-05"));
+    world.wire.listen("2191-05");
+    let day = day_of(midnight);
+    let rows = world.parts::<Reports>().store.read(Range::of(day)).await.unwrap();
+    assert_eq!(rows.sum(Range::of(day)).counts.sessions, 1);
+}
+
 /// An invocation that was given up for dead beside the redelivery of its batch.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_batch_at_the_same_time_counts_once() {
@@ -549,4 +569,28 @@ async fn a_view_that_is_torn_is_read_again() {
         world.wire.calls("2193-05").into_iter().filter(|call| call.operation == "Query").collect();
     assert_eq!(queries[0].consistent_read, Some(false), "{queries:?}");
     assert_eq!(queries.last().unwrap().consistent_read, Some(true), "{queries:?}");
+}
+
+/// So many at once are no torn view, and to read each again would tell nothing.
+#[tokio::test]
+async fn days_that_make_no_sense_are_read_again_unless_they_are_more_than_a_month() {
+    if lacks(&[Need::Wire, Need::LocalServer]) {
+        return;
+    }
+    let world = World::new().await;
+    let table = &world.template.table("MetricsTable").unwrap().name;
+    let counts = Counts { engaged: 1, ..Counts::default() };
+    let row = Row { version: 1, totals: Totals { counts, ..Totals::default() }, ..Row::default() };
+    let all = Range { first: "2190-05-01".parse().unwrap(), last: "2190-06-01".parse().unwrap() };
+    for day in all.days() {
+        let item = item::encode(day, 0, &row, chrono_tz::UTC).unwrap();
+        world.client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+    }
+    let may = Range { last: all.last - TimeDelta::days(1), ..all };
+    let store = &world.parts::<Reports>().store;
+    for (range, queries) in [(may, 1 + 3 * 31), (all, 1)] {
+        world.wire.listen("2190-05");
+        store.read(range).await.unwrap();
+        assert_eq!(world.wire.calls("2190-05").len(), queries, "of May, for {range:?}");
+    }
 }

@@ -151,8 +151,8 @@ mod tests {
         assert!(!has(&[("scope", "[\"\", \"metrics:read\"]")], ""));
     }
 
-    #[test]
-    fn who_is_refused_is_named_for_the_log() {
+    /// A request with an ID token.
+    fn request() -> Request {
         let event = r#"{
             "version": "2.0", "routeKey": "GET /user-sessions", "rawPath": "/user-sessions", "headers": {},
             "requestContext": {
@@ -162,10 +162,26 @@ mod tests {
             },
             "isBase64Encoded": false
         }"#;
-        let request = serde_json::from_str::<Event>(event).unwrap().into_request().unwrap();
+        serde_json::from_str::<Event>(event).unwrap().into_request().unwrap()
+    }
+
+    #[test]
+    fn who_is_refused_is_named_for_the_log() {
+        let request = request();
         user(&request).unwrap_err();
         assert_eq!(named(&request), Some("alice".parse().unwrap()));
         assert_eq!(named(&Request::default()), None);
+    }
+
+    #[test]
+    fn the_gateway_tells_a_requests_id_and_its_device() {
+        let request = request();
+        assert_eq!(request_id(&request), Some("1"));
+        let device =
+            ClientInfo { ip_address: Some("203.0.113.77".to_owned()), user_agent: Some("x".to_owned()) };
+        assert_eq!(client_info(&request), device);
+        let nobodys = Request::default();
+        assert_eq!((request_id(&nobodys), client_info(&nobodys)), (None, ClientInfo::default()));
     }
 
     #[test]

@@ -113,3 +113,25 @@ impl fmt::Display for Counts {
         f.write_str(&counts.collect::<Vec<_>>().join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COUNTS: Counts = Counts { sessions: 4, engaged: 3, renewed: 2, duration_ms: 1 };
+
+    #[test]
+    fn each_count_is_told_with_its_name() {
+        let told = COUNTS.to_string();
+        let mut counts: Vec<&str> = told.split(", ").collect();
+        counts.sort_unstable();
+        assert_eq!(counts, ["1 durationMs", "2 renewed", "3 engaged", "4 sessions"]);
+    }
+
+    #[test]
+    fn a_sum_is_of_each_count() {
+        let sum: Counts = [COUNTS; 3].into_iter().sum();
+        assert_eq!(sum, Counts { sessions: 12, engaged: 9, renewed: 6, duration_ms: 3 });
+        assert_eq!(sum - COUNTS - COUNTS, COUNTS);
+    }
+}

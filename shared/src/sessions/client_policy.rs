@@ -220,6 +220,8 @@ mod tests {
                 "Mozilla/5 (X11; Linux x86_64) Gecko Firefox/133",
             ),
             ("app/4711-secret phone/123456789 ann", "app phone"),
+            // A version that only begins like a number, and a second comment, which no browser tells its system in.
+            ("AcmeApp/5x (ann) Lib/2 (Windows NT 10.0; ann-laptop)", "AcmeApp Lib/2"),
             ("broken (Windows; two", "(Windows)"),
         ] {
             assert_eq!(browser_and_system(agent).as_deref(), Some(expected), "{agent}");

@@ -107,3 +107,26 @@ impl<'a> Successor<'a> {
         Ok(Start::LookAgain)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::{clock::Deadline, sessions::visit::tests::app};
+
+    /// Of two tries the second finds what the first wrote late.
+    #[test]
+    fn each_try_for_the_same_place_is_of_the_same_session() {
+        let (app, user, client) = (app(), "alice".parse().unwrap(), ClientInfo::default());
+        let mut successor = Successor::new(app.visit(&user, Deadline::NONE), &client);
+        let [place, other] = [(); 2].map(|()| SessionId::new(DateTime::UNIX_EPOCH));
+        let session = successor.session_for(place);
+        assert_eq!(successor.own(session.id), None, "it was not tried yet");
+        successor.tried = Some((place, session.clone()));
+        assert_eq!(successor.session_for(place), session);
+        assert_ne!(successor.session_for(other).id, session.id);
+        assert_eq!(successor.own(session.id), Some(&session));
+        assert_eq!(successor.own(place), None);
+    }
+}

@@ -94,13 +94,14 @@ impl<'a> Visit<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use aws_sdk_dynamodb::{Client, Config, config::BehaviorVersion};
 
     use super::*;
-    use crate::{clock::Clock, sessions::Settings, settings::Environment};
+    use crate::{clock::Clock, logging::UserNames, sessions::Settings, settings::Environment};
 
-    fn app() -> App {
+    /// An app whose table is nowhere.
+    pub(in crate::sessions) fn app() -> App {
         let variable = |name: &str| match name {
             "SESSIONS_TABLE" => Some("Sessions".to_owned()),
             "SESSION_TIMEOUT_SECONDS" => Some("3600".to_owned()),
@@ -121,5 +122,11 @@ mod tests {
         assert!(is_in_time(Deadline::after(2 * MINUTE), MINUTE));
         assert!(!is_in_time(Deadline::NONE, Duration::ZERO));
         assert!(!is_in_time(Deadline::after(TO_SAVE), MINUTE));
+    }
+
+    #[test]
+    fn logs_name_a_user_as_the_settings_say() {
+        let (app, user) = (app(), "alice".parse().unwrap());
+        assert_eq!(app.visit(&user, Deadline::NONE).log_name(), UserNames::Hash.name(&user));
     }
 }
