@@ -210,7 +210,11 @@ mod tests {
         sleep(Duration::from_millis(50)).await;
         share.let_go(id);
         send(id, Signal::Stop).unwrap();
-        sleep(Duration::from_millis(20)).await;
+        // On a machine that is busy it takes a while until it gets there.
+        let is_stopped = || std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap().contains(") T ");
+        while !is_stopped() {
+            sleep(Duration::from_millis(1)).await;
+        }
         let before = cpu_time(id);
         sleep(Duration::from_millis(100)).await;
         assert_eq!(cpu_time(id), before);

@@ -210,10 +210,7 @@ async fn functions_without_settings_are_not_counted_with_those_that_have_them() 
     for (own, expected) in [
         (
             1,
-            &[
-                "1 functions have the stack's settings",
-                "none of the settings is in user-sessions-Login-1",
-            ][..],
+            &["1 functions have the stack's settings", "none of the settings is in user-sessions-Login-1"][..],
         ),
         (2, &["none of the settings is in user-sessions-Login-1, user-sessions-Rollup-2"]),
     ] {

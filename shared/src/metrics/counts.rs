@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    iter::Sum,
     ops::{Add, AddAssign, Sub, SubAssign},
 };
 
@@ -100,12 +99,6 @@ impl SubAssign for Counts {
     }
 }
 
-impl Sum for Counts {
-    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
-        counts.fold(Self::default(), Self::add)
-    }
-}
-
 /// `2 sessions, 1 engaged, …`: each count with its attribute's name.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,12 +119,5 @@ mod tests {
         let mut counts: Vec<&str> = told.split(", ").collect();
         counts.sort_unstable();
         assert_eq!(counts, ["1 durationMs", "2 renewed", "3 engaged", "4 sessions"]);
-    }
-
-    #[test]
-    fn a_sum_is_of_each_count() {
-        let sum: Counts = [COUNTS; 3].into_iter().sum();
-        assert_eq!(sum, Counts { sessions: 12, engaged: 9, renewed: 6, duration_ms: 3 });
-        assert_eq!(sum - COUNTS - COUNTS, COUNTS);
     }
 }

@@ -118,8 +118,16 @@ impl App {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use aws_sdk_dynamodb::{Config, config::BehaviorVersion};
+
     use super::*;
+
+    /// An app whose table is nowhere.
+    pub(crate) fn app() -> App {
+        let config = Config::builder().behavior_version(BehaviorVersion::latest()).build();
+        App::new(read(&COMPLETE).unwrap(), Client::from_conf(config), Clock::system())
+    }
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let find = |name: &str| variables.iter().rev().find(|variable| variable.0 == name);

@@ -113,7 +113,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::{clock::Deadline, sessions::visit::tests::app};
+    use crate::{clock::Deadline, sessions::app::tests::app};
 
     /// Of two tries the second finds what the first wrote late.
     #[test]

@@ -94,24 +94,9 @@ impl<'a> Visit<'a> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use aws_sdk_dynamodb::{Client, Config, config::BehaviorVersion};
-
+mod tests {
     use super::*;
-    use crate::{clock::Clock, logging::UserNames, sessions::Settings, settings::Environment};
-
-    /// An app whose table is nowhere.
-    pub(in crate::sessions) fn app() -> App {
-        let variable = |name: &str| match name {
-            "SESSIONS_TABLE" => Some("Sessions".to_owned()),
-            "SESSION_TIMEOUT_SECONDS" => Some("3600".to_owned()),
-            "SESSION_RETENTION_DAYS" => Some("90".to_owned()),
-            _ => None,
-        };
-        let settings = Settings::read(&Environment::new(&variable)).unwrap();
-        let config = Config::builder().behavior_version(BehaviorVersion::latest()).build();
-        App::new(settings, Client::from_conf(config), Clock::system())
-    }
+    use crate::{logging::UserNames, sessions::app::tests::app};
 
     #[test]
     fn a_part_of_a_visit_has_its_own_time_and_no_more_than_the_visit() {
