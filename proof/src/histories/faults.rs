@@ -118,7 +118,7 @@ impl Faults {
             percent,
             has_storms: false,
             refuses: false,
-            chance: Mutex::new(Chance { calm: random.u32(..FIRST), storm: 0, random }),
+            chance: Mutex::new(Chance { calm: random.u32(1..FIRST), storm: 0, random }),
             on: AtomicBool::new(false),
             counts: Mutex::default(),
             calls: AtomicI64::new(0),
