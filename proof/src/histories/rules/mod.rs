@@ -54,7 +54,6 @@ enum Says<'a> {
 }
 
 /// What was looked at, and what of it is broken.
-#[derive(Debug, Default)]
 pub(super) struct Checked {
     pub(super) found: Vec<String>,
     /// Live sessions that a list had to show.

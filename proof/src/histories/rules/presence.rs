@@ -101,11 +101,11 @@ fn must_show(
     op: &Op,
     found: &mut Vec<String>,
 ) -> u64 {
-    let mut looked_for = 0;
     if !facts.is_below_limit() {
-        return looked_for;
+        return 0;
     }
-    let Call::List(own) = op.call else { return looked_for };
+    let Call::List(own) = op.call else { return 0 };
+    let mut looked_for = 0;
     for (number, events) in events.iter().enumerate() {
         let Some(last) = surely_live(facts, events, op) else { continue };
         // What was answered when it was found active has not ended it, but the write of one that failed may come late.
