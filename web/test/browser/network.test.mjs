@@ -41,7 +41,7 @@ describe("network", { concurrency: 4 }, () => {
     await offline(false);
     await until(() => proxy.heartbeats()[0]?.answer, "a heartbeat", 3 * SECOND);
     assert.ok(back + failed.wait > Date.now(), "before the pause was over");
-    for (const page of pages) assert.equal((await events(page, "online")).length, 1);
+    for (const page of pages) await until(async () => (await events(page, "online")).length === 1, "each is told");
     await until(async () => !(await stored(pages[0])).failed, "its answer is taken");
     await pages[2].evaluate(() => sessions.list());
     assert.equal(proxy.heartbeats().length, 1);
@@ -102,6 +102,8 @@ describe("network", { concurrency: 4 }, () => {
     assert.ok(proxy.heartbeats().length <= before + 1, "they are blocked");
     const rare = gaps(blocked).slice(-2);
     assert.ok(rare.every((gap) => gap >= 6 * interval), `${gaps(blocked).join(", ")} ms between them`);
+    // What the tab tells of a call comes after the call.
+    await until(async () => (await events(page, "error")).length >= 9, "nine errors");
     assert.equal((await events(page, "error")).length, 9, "one call each");
     assert.deepEqual(await events(page, "loginNeeded"), []);
   });
