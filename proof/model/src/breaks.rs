@@ -55,6 +55,10 @@ pub enum Break {
     PurgedIsGone,
     /// Ending the others reads the caller's chain before it reads what is live.
     ChainReadFirst,
+    /// Ending the others goes on to the next whatever refused the last.
+    OthersMayRefuse,
+    /// To an end, an id that was renewed is one that nobody has.
+    RenewedIsUnknown,
     /// A refused start answers with the session that it tried to start.
     AnswerWhatWasTried,
 }

@@ -105,10 +105,15 @@ impl History {
                 !self.is_born(head) || (by.ask != Ask::Login && !self.leads(by.asked, head))
             }
             Verdict::Ended(head) => !self.ended.contains(&head) && table.get(head).is_some(),
-            _ => false,
+            Verdict::Unknown => table.get(by.asked).is_some(),
+            Verdict::Done | Verdict::GaveUp => false,
         };
         if is_wrong {
             self.breaks(Promise::AnswersNameWhatExists);
+        }
+        let goes_on = |id| table.active().any(|(entry, _)| entry.id == id);
+        if verdict == Verdict::Done && by.others().any(goes_on) {
+            self.breaks(Promise::EndOthersEndsTheOthers);
         }
     }
 

@@ -147,6 +147,12 @@ impl Invocation {
         key(self) == key(other)
     }
 
+    /// The sessions that it was to end, if that is all others.
+    pub(crate) fn others(&self) -> impl Iterator<Item = SessionId> {
+        let others = if let Step::Others(others) = &self.step { Some(others) } else { None };
+        others.into_iter().flat_map(Others::others)
+    }
+
     /// The limit is being kept, and what is read of the index from now on will be younger than whatever went wrong.
     pub(crate) fn look(&mut self) -> Option<&mut Look> {
         if let Step::Look(look, _) = &mut self.step { Some(look) } else { None }
@@ -297,6 +303,7 @@ impl Invocation {
             Standing::Live(_) | Standing::Expired => self.look_again(around),
             Standing::Unknown => Some(Verdict::Unknown),
             Standing::Ended { .. } => Some(Verdict::Ended(self.at)),
+            Standing::Renewed(_) if around.world.is(Break::RenewedIsUnknown) => Some(Verdict::Unknown),
             Standing::Renewed(pointer) => {
                 self.step = Step::End;
                 self.follow(pointer, around)

@@ -106,10 +106,11 @@ impl Others {
                 let moment = around.world.moment(*now);
                 match outcome {
                     Outcome::Refused(found) => {
-                        if matches!(
+                        let goes_on = matches!(
                             Standing::of(found.as_ref(), &moment),
                             Standing::Live(_) | Standing::Expired
-                        ) {
+                        );
+                        if goes_on && !around.world.is(Break::OthersMayRefuse) {
                             self.tries += u8::from(*is_second);
                             *is_second = !*is_second;
                             if self.tries < around.world.tries {
@@ -150,8 +151,12 @@ impl Others {
     }
 
     fn end_others(&mut self, around: &Around<'_>) -> Went {
-        let others = self.live.iter().filter(|id| !self.chain.contains(id)).copied().collect();
-        self.end(others, around)
+        self.end(self.others().collect(), around)
+    }
+
+    /// What was live when it looked, and is not of the caller's chain.
+    pub(crate) fn others(&self) -> impl Iterator<Item = SessionId> {
+        self.live.iter().filter(|id| !self.chain.contains(id)).copied()
     }
 
     /// Ends these, each at the moment when it comes to that.

@@ -24,7 +24,8 @@ pub enum Promise {
     NoPointerOutlivesItsTarget,
     /// A pointer is only ever moved on along its chain.
     PointersMoveForward,
-    /// The session that an answer names was started, and the id that was asked about leads there.
+    /// The session that an answer names was started, and the id that was asked about leads there; of an id that has a record
+    /// no answer says that it has none.
     AnswersNameWhatExists,
     /// A repeat of a request is answered with the same session, as long as that is live.
     RepeatsAgree,
@@ -38,4 +39,6 @@ pub enum Promise {
     WhatIsLiveIsListed,
     /// Ending the others spares the caller's own chain.
     EndOthersSparesTheCaller,
+    /// Once all others are said to be ended, none goes on that was live when they were looked for.
+    EndOthersEndsTheOthers,
 }

@@ -3,7 +3,7 @@
 use model::{Break, Promise, World, explore, shortest, worlds};
 
 /// The rule that is not kept, the world in which that is seen, and the promise that it breaks.
-const CAUGHT: [(Break, &str, Promise); 23] = [
+const CAUGHT: [(Break, &str, Promise); 25] = [
     (Break::TouchTheExpired, "chain", Promise::SilenceEndsASession),
     (Break::TouchBackwards, "clocks", Promise::ActivityMovesForward),
     (Break::TouchTheEnded, "ends", Promise::EndedStaysEnded),
@@ -26,6 +26,8 @@ const CAUGHT: [(Break, &str, Promise); 23] = [
     (Break::UnlistByOneClock, "unlist", Promise::WhatIsLiveIsListed),
     (Break::PurgedIsGone, "purge", Promise::RepeatedHeartbeatsAreAnswered),
     (Break::ChainReadFirst, "others", Promise::EndOthersSparesTheCaller),
+    (Break::OthersMayRefuse, "others", Promise::EndOthersEndsTheOthers),
+    (Break::RenewedIsUnknown, "ends", Promise::AnswersNameWhatExists),
     (Break::AnswerWhatWasTried, "chain", Promise::AnswersNameWhatExists),
 ];
 

@@ -87,29 +87,30 @@ const HEADERS: [&str; 8] = [
     "expect: 200-ok\r\n",
 ];
 
-/// An act, chosen at random.
-pub(super) fn any(tokens: &Tokens, random: &mut Rng) -> Act {
+/// An act, chosen at random. `session` is an honest caller's.
+pub(super) fn any(tokens: &Tokens, session: Option<String>, random: &mut Rng) -> Act {
     let kind = random.u32(..100);
-    let mut hand = Hand { tokens, good: bearer(&tokens.good), random };
+    let mut hand = Hand { tokens, good: bearer(&tokens.good), session, random };
     match kind {
         ..35 => hand.forged_token(),
         35..37 => hand.huge_token(),
-        37..41 => hand.large_body(),
-        41..43 => hand.endless_body(),
-        43..49 => hand.slow(),
-        49..52 => hand.unread(),
-        52..55 => hand.flood_of_headers(),
-        55..58 => hand.pipelining(),
-        58..62 => hand.flood_of_logins(),
-        62..68 => hand.path(),
-        68..71 => hand.http_1_0(),
-        71..75 => hand.garbage(),
-        75..79 => hand.method(),
-        79..84 => hand.body(),
-        84..88 => hand.contradiction(),
-        88..91 => hand.foreign(),
-        91..94 => hand.abandoned(),
-        _ => hand.others(),
+        37..40 => hand.large_body(),
+        40..42 => hand.endless_body(),
+        42..48 => hand.slow(),
+        48..51 => hand.unread(),
+        51..54 => hand.flood_of_headers(),
+        54..57 => hand.pipelining(),
+        57..61 => hand.flood_of_logins(),
+        61..66 => hand.path(),
+        66..69 => hand.http_1_0(),
+        69..72 => hand.garbage(),
+        72..75 => hand.method(),
+        75..80 => hand.body(),
+        80..84 => hand.contradiction(),
+        84..87 => hand.foreign(),
+        87..90 => hand.abandoned(),
+        90..93 => hand.forbidden(),
+        _ => hand.sessions_of_others(),
     }
 }
 
@@ -118,6 +119,7 @@ struct Hand<'a> {
     tokens: &'a Tokens,
     /// The header line of a good token.
     good: String,
+    session: Option<String>,
     random: &'a mut Rng,
 }
 
@@ -252,23 +254,45 @@ impl Hand<'_> {
         Act { name: "abandoned requests", bytes, manner: Manner::Abandoned, allowed: Allowed::Any }
     }
 
-    /// What is others'.
-    fn others(&mut self) -> Act {
-        let range = "startDate=2026-01-01&endDate=2026-01-31";
-        match self.random.u32(..3) {
-            0 => {
-                let bytes = request("GET", &format!("/metrics/sessions?{range}"), &self.good, b"");
-                at_once("metrics of others", bytes, Allowed::Exactly(403))
+    /// Metrics without the right to them, or of what cannot be.
+    fn forbidden(&mut self) -> Act {
+        if self.random.bool() {
+            let path = "/metrics/sessions?startDate=2026-01-01&endDate=2026-01-31";
+            return at_once("metrics", request("GET", path, &self.good, b""), Allowed::Exactly(403));
+        }
+        let path = format!("/metrics/sessions/daily?{}", self.one_of(&RANGES));
+        let bytes = request("GET", &path, &bearer(&self.tokens.reader), b"");
+        at_once("impossible ranges", bytes, Allowed::Exactly(400))
+    }
+
+    /// What an honest caller has is answered as if it were not there, and that caller must not notice: its session goes on
+    /// and stays engaged.
+    fn sessions_of_others(&mut self) -> Act {
+        const NAME: &str = "sessions of others";
+        let id = self.session.clone().unwrap_or_else(|| self.id());
+        let plain = |method, path: &str, allowed| {
+            at_once(NAME, request(method, path, &self.good, b""), Allowed::Each(1, allowed))
+        };
+        let with = |method, path: &str, header: &str, body: &str, allowed| {
+            let headers = format!("{}{header}\r\n", self.good);
+            at_once(NAME, request(method, path, &headers, body.as_bytes()), Allowed::Each(1, allowed))
+        };
+        let json = "content-type: application/json";
+        match self.random.u32(..8) {
+            0 => plain("GET", &format!("/user-sessions/{id}"), &[404]),
+            1 | 2 => plain("POST", &format!("/user-sessions/end/{id}"), &[404]),
+            3 | 4 => {
+                let path = format!("/user-sessions/{id}/content-engaged");
+                with("PATCH", &path, json, r#"{"engaged":false}"#, &[404])
             }
-            1 => {
-                let range = self.one_of(&RANGES);
-                let path = format!("/metrics/sessions/daily?{range}");
-                let bytes = request("GET", &path, &bearer(&self.tokens.reader), b"");
-                at_once("impossible ranges", bytes, Allowed::Exactly(400))
-            }
+            5 => with("POST", "/auth/logout", json, &format!(r#"{{"sessionId":"{id}"}}"#), &[200]),
+            6 => with("POST", "/user-sessions/end-others", &format!("x-session-id: {id}"), "", &[200]),
+            // As for any id that its user does not have a session starts. That id is this user's from then on, so it is
+            // another one than the user who is to be told that there is none.
             _ => {
-                let path = format!("/user-sessions/{}", self.id());
-                at_once("ids of others", request("GET", &path, &self.good, b""), Allowed::Exactly(404))
+                let path = format!("/user-sessions/heartbeat/{id}");
+                let bytes = request("POST", &path, &bearer(&self.tokens.reader), b"");
+                at_once(NAME, bytes, Allowed::Each(1, &[200, 429]))
             }
         }
     }

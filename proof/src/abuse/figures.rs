@@ -86,16 +86,22 @@ impl Figures {
     /// Memory and open files must not grow, and nor must latencies where there are enough of them: in a short run they are
     /// the machine's, and are only told.
     pub(super) fn judge(&self, run: &Run) {
+        let p99: Vec<u64> = self.p99.iter().copied().map(u64::from).collect();
+        for (what, looks) in
+            [("memory in kB", &self.memory), ("open files", &self.files), ("p99 in microseconds", &p99)]
+        {
+            if let Some((second, last)) = medians(looks) {
+                run.count(&format!("{what}: median of the second third of the time"), second);
+                run.count(&format!("{what}: median of the last"), last);
+                run.say(&format!("{what}: {second} in the second third of the time, {last} in the last"));
+            }
+        }
         let memory = if self.memory.len() < SHORT { MEMORY_OF_SHORT_RUNS } else { MEMORY };
         if let Some((before, after)) = growth(&self.memory, memory) {
             run.broken(format!("the memory has grown from {before} kB to {after} kB"));
         }
         if let Some((before, after)) = growth(&self.files, FILES) {
             run.broken(format!("open files have grown from {before} to {after}"));
-        }
-        let p99: Vec<u64> = self.p99.iter().copied().map(u64::from).collect();
-        if let Some((second, last)) = medians(&p99) {
-            run.say(&format!("p99 of the second third of the time {second} µs, of the last {last} µs"));
         }
         if self.memory.len() >= SHORT
             && let Some((before, after)) = growth(&p99, P99)

@@ -53,6 +53,7 @@ impl Browser<'_> {
     async fn visit(&mut self, random: &mut Rng) -> Result<()> {
         let login = self.call("POST", "/auth/login", "").await?;
         let id = login["body"]["sessionId"].as_str().context("no sessionId")?.to_owned();
+        self.traffic.know_session(&id, random);
         let list = self.call("GET", "/user-sessions", "").await?;
         let has_it = list.as_array().is_some_and(|all| all.iter().any(|one| one["sessionId"] == *id));
         ensure!(has_it, "{id} is not in its list: {list}");

@@ -93,7 +93,8 @@ async fn caller(
             sleep(Duration::from_millis(5)).await;
             continue;
         }
-        let act = acts::any(&tokens, &mut random);
+        let session = traffic.some_session(&mut random);
+        let act = acts::any(&tokens, session, &mut random);
         let is_slow = matches!(act.manner, Manner::Slowly(_) | Manner::Unread);
         if is_slow {
             let Ok(permit) = Arc::clone(&slow).try_acquire_owned() else { continue };

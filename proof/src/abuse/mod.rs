@@ -22,6 +22,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Args;
+use fastrand::Rng;
 use tokio::time::{Instant, sleep};
 
 use self::{figures::Figures, hostile::Hostile, tokens::Tokens};
@@ -125,12 +126,33 @@ struct Traffic {
     latencies: Mutex<Vec<u32>>,
     /// By the name of the act.
     faults: Mutex<Faults>,
+    /// Sessions of honest callers that are live, or were just now.
+    sessions: Mutex<Vec<String>>,
 }
+
+/// So many of them are known.
+const SESSIONS: usize = 64;
 
 impl Traffic {
     fn until(stop: Instant) -> Self {
         let (honest, hostile) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { stop, honest, hostile, latencies: Mutex::default(), faults: Mutex::default() }
+        let (latencies, faults, sessions) = Default::default();
+        Self { stop, honest, hostile, latencies, faults, sessions }
+    }
+
+    /// One more, in the place of some other.
+    fn know_session(&self, id: &str, random: &mut Rng) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.len() == SESSIONS {
+            sessions.swap_remove(random.usize(..SESSIONS));
+        }
+        sessions.push(id.to_owned());
+    }
+
+    /// Some session of an honest caller's, once there is one.
+    fn some_session(&self, random: &mut Rng) -> Option<String> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        (!sessions.is_empty()).then(|| sessions[random.usize(..sessions.len())].clone())
     }
 
     fn is_over(&self) -> bool {

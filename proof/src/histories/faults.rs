@@ -74,6 +74,28 @@ impl Fault {
     }
 }
 
+/// What the kinds of faults are called, each error by its name.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let some = Duration::ZERO;
+    let kinds = [
+        Fault::Cancelled(["", ""]),
+        Fault::Unavailable,
+        Fault::Reset,
+        Fault::FailedAfter,
+        Fault::Lost,
+        Fault::LateThere(some),
+        Fault::LateBack(some),
+        Fault::Twice,
+        Fault::Again(some),
+        Fault::Delayed(some),
+        Fault::Torn,
+        Fault::Unprocessed,
+        Fault::Piecemeal,
+    ];
+    let errors = PASSING.into_iter().map(|(_, name)| name).chain(CONFLICTS).chain(REFUSALS);
+    kinds.map(Fault::name).into_iter().chain(errors)
+}
+
 /// In a storm, so many calls of a hundred meet one.
 const STORM: f64 = 90.0;
 
@@ -198,6 +220,17 @@ pub(super) fn is_write(operation: &str) -> bool {
     ["PutItem", "UpdateItem", "TransactWriteItems"].contains(&operation)
 }
 
+/// What says that another try may do, with its status.
+const PASSING: [(u16, &str); 4] = [
+    (400, "ThrottlingException"),
+    (400, "ProvisionedThroughputExceededException"),
+    (400, "RequestLimitExceeded"),
+    (500, "InternalServerError"),
+];
+
+/// What says so of a write that met a transaction, and of a transaction that met itself.
+const CONFLICTS: [&str; 2] = ["TransactionConflictException", "TransactionInProgressException"];
+
 /// What says that another try is of no use.
 const REFUSALS: [&str; 6] = [
     "AccessDeniedException",
@@ -220,18 +253,19 @@ fn choose(random: &mut Rng, operation: &str, body: &[u8], refuses: bool) -> Faul
         } else {
             random.u64(..60)
         });
-        let fault = match random.u8(..22) {
-            0 => Fault::Error(400, "ThrottlingException"),
-            1 => Fault::Error(400, "ProvisionedThroughputExceededException"),
-            2 => Fault::Error(400, "RequestLimitExceeded"),
-            3 => Fault::Error(500, "InternalServerError"),
+        let kind = random.u8(..22);
+        let fault = match kind {
+            0..4 => {
+                let (status, name) = PASSING[usize::from(kind)];
+                Fault::Error(status, name)
+            }
             4 | 5 if is_write => Fault::FailedAfter,
             6 => Fault::Unavailable,
             7 => Fault::Reset,
             8 | 9 => Fault::Lost,
             10 if is_transaction => Fault::Cancelled(["TransactionConflict", "None"]),
-            10 if is_write => Fault::Error(400, "TransactionConflictException"),
-            11 if is_transaction => Fault::Error(400, "TransactionInProgressException"),
+            10 if is_write => Fault::Error(400, CONFLICTS[0]),
+            11 if is_transaction => Fault::Error(400, CONFLICTS[1]),
             12 if is_transaction => Fault::Cancelled(["None", "ThrottlingError"]),
             13 if is_transaction => Fault::Cancelled(["ProvisionedThroughputExceeded", "None"]),
             14 if is_transaction => Fault::Cancelled(["None", "TransactionConflict"]),

@@ -80,8 +80,9 @@ const LARGEST_ROUND: u64 = 20_000;
 /// No request takes longer to reach its function, also that of a client that has given up.
 const ON_ITS_WAY: Duration = Duration::from_secs(10);
 
-/// In so many requests everything happens that is meant to.
+/// In so many requests everything happens that is meant to, and in so many each kind of fault, too.
 const TELLING: u64 = 10_000;
+const TELLING_OF_FAULTS: u64 = 100_000;
 
 const LOOKED_FOR: &str = "live sessions looked for in lists";
 const FAILED: &str = "stream batches failed";
@@ -90,9 +91,6 @@ const DIED_WRITTEN: &str = "rollups that died once they had written";
 /// More of one round tell nothing new.
 const TOLD: usize = 12;
 
-/// How far before its write the time of a write may have been taken, with all jumps in between.
-const LATE: i64 = 3 * 86_400_000;
-
 pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     ensure!(options.users > 0 && options.hosts > 0 && options.clients > 0, "there is nobody to do it");
     // What reqwest takes where it has none of its own.
@@ -100,7 +98,6 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
     let issuer = Server::start(local::Options::default()).await?;
     let requests = run.volume(options.requests, LARGEST_ROUND);
     let rounds = u64::try_from(LIMITS.len())?.max(requests.div_ceil(LARGEST_ROUND));
-    let mut has_free_round = false;
     for number in 0..rounds {
         if run.is_over() || run.has_broken() {
             break;
@@ -116,18 +113,37 @@ pub(crate) async fn run(options: Options, run: &Run) -> Result<()> {
             percent: options.faults,
             refuses: number % 2 == 1,
         };
-        has_free_round |= plan.limits.live == LIMITS[0].live;
         play(number, &plan, options.clients, run).await.with_context(|| format!("round {number}"))?;
     }
-    if run.counted("requests") >= TELLING && has_free_round && options.faults > 0.0 {
-        // A check that nothing meets would hold whatever is broken.
-        for unit in [LOOKED_FOR, FAILED, DIED_WRITTEN] {
-            if run.counted(unit) == 0 {
-                run.broken(format!("in all these requests there were no {unit}"));
-            }
-        }
+    if run.counted("rounds") >= LIMITS.len() as u64 && options.faults > 0.0 {
+        all_was_met(run);
     }
     Ok(())
+}
+
+/// A check that nothing meets would hold whatever is broken.
+fn all_was_met(run: &Run) {
+    let requests = run.counted("requests");
+    let mut units: Vec<String> = Vec::new();
+    if requests >= TELLING {
+        units.extend([LOOKED_FOR, FAILED, DIED_WRITTEN].map(str::to_owned));
+        units.extend([404, 409, 429, 503].map(of_answer));
+    }
+    if requests >= TELLING_OF_FAULTS {
+        units.extend(faults::names().map(|name| of_fault("", name)));
+    }
+    for unit in units.iter().filter(|unit| run.counted(unit) == 0) {
+        run.broken(format!("in all these requests there were no {unit}"));
+    }
+}
+
+fn of_answer(status: u16) -> String {
+    format!("answers: {status}")
+}
+
+/// Of a kind of fault, on the way that `of` says.
+fn of_fault(of: &str, name: &str) -> String {
+    format!("fault{of}: {name}")
 }
 
 /// One round, from empty tables to what was found.
@@ -141,12 +157,11 @@ async fn play(number: u64, plan: &Plan<'_>, clients: usize, run: &Run) -> Result
 
     round.faults.switch(true);
     round.rollup_faults.switch(true);
-    let known: Vec<Arc<Known>> = (0..plan.users).map(|_| Arc::default()).collect();
+    let known: Arc<[Known]> = (0..plan.users).map(|_| Known::default()).collect();
     let until = run.left().map(|left| Instant::now() + left);
     let mut tabs = Vec::new();
     for client in 0..clients {
-        let user = client % plan.users;
-        let tab = Tab::new(&round, user, &known[user], random.fork());
+        let tab = Tab::new(&round, client % plan.users, &known, random.fork());
         tabs.push(tokio::spawn(tab.play(move || until.is_some_and(|until| Instant::now() > until))));
     }
     for tab in tabs {
@@ -172,7 +187,7 @@ async fn play(number: u64, plan: &Plan<'_>, clients: usize, run: &Run) -> Result
         let name = name_of(user);
         let items = users.get(&name).unwrap_or(&none);
         let (chains, mut of_user) = Chains::of(items);
-        of_user.extend(table::check(items, now, LATE));
+        of_user.extend(table::check(items, now, |written| round.time.latest_write(written)));
         let ops = ops.iter().filter(|op| op.user == user).collect();
         let facts = Facts {
             ops,
@@ -228,15 +243,15 @@ fn count(run: &Run, round: &Round, ops: &[Op], fed: &Fed, sessions: u64) {
     run.count("requests", ops.len() as u64);
     for op in ops {
         match &op.told {
-            Told::Refused(status, _) | Told::Failed(status) => run.count(&format!("answers: {status}"), 1),
+            Told::Refused(status, _) | Told::Failed(status) => run.count(&of_answer(*status), 1),
             Told::Nothing => run.count("answers: nobody waited for them", 1),
             Told::Odd(_) => run.count("odd answers", 1),
-            _ => run.count("answers: 200", 1),
+            _ => run.count(&of_answer(200), 1),
         }
     }
     for (faults, of) in [(&round.faults, ""), (&round.rollup_faults, " of the rollup")] {
         for (name, count) in faults.counts() {
-            run.count(&format!("fault{of}: {name}"), count);
+            run.count(&of_fault(of, name), count);
             run.count("faults", count);
         }
         run.count(&format!("calls{of}"), faults.calls());

@@ -26,7 +26,7 @@ const TOGETHER: usize = 4;
 /// What does not hold of the limit then.
 pub(super) async fn check(
     round: &Arc<Round>,
-    known: &[Arc<Known>],
+    known: &Arc<[Known]>,
     random: &mut Rng,
     is_fed: impl Fn() -> bool,
 ) -> Result<Vec<String>> {
@@ -37,19 +37,19 @@ pub(super) async fn check(
     }
     let since = round.time.now() + round.hosts.iter().map(|host| host.ahead).min().unwrap_or_default();
     let logins = round.limits.live.min(LOGINS) + 3;
-    let users: Vec<(usize, &Arc<Known>)> = known.iter().enumerate().collect();
+    let users: Vec<usize> = (0..known.len()).collect();
     for users in users.chunks(TOGETHER) {
         let mut calls = Vec::new();
-        for (user, known) in users {
+        for user in users {
             let mut all = vec![Call::Login; logins];
-            all.extend((0..HEARTBEATS).filter_map(|_| known.some(random).map(Call::Heartbeat)));
+            all.extend((0..HEARTBEATS).filter_map(|_| known[*user].some(random).map(Call::Heartbeat)));
             random.shuffle(&mut all);
             calls.extend(all.into_iter().map(|call| (Tab::new(round, *user, known, random.fork()), call)));
         }
         join_all(calls.into_iter().map(|(mut tab, call)| async move { tab.make(call, None).await })).await;
     }
     let before = table::read(round).await?;
-    let one_more = known.iter().enumerate().map(|(user, known)| Tab::new(round, user, known, random.fork()));
+    let one_more = users.iter().map(|user| Tab::new(round, *user, known, random.fork()));
     let mut one_more: Vec<Tab> = one_more.collect();
     for tabs in one_more.chunks_mut(TOGETHER) {
         join_all(tabs.iter_mut().map(|tab| tab.make(Call::Login, None))).await;

@@ -7,10 +7,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
 use futures_util::future::join_all;
 use local::functions::StreamHandler;
@@ -24,6 +24,9 @@ use super::{round::Round, wire::Written};
 
 /// Between two looks at the stream.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// A rollup that takes nothing for so long, while something waits for it, will not.
+const STUCK: Duration = Duration::from_mins(2);
 
 /// Records that come again are no older than this, so that with all jumps while they are on their way they are within the
 /// two days for which the rollup keeps its marks.
@@ -94,6 +97,7 @@ impl Feed {
     /// Feeds until nothing is written any more and all that was is applied; then tells what was done.
     pub(super) async fn run(mut self, nothing_more: Arc<AtomicBool>) -> Result<Fed> {
         let mut empty_passes = 0;
+        let (mut applied, mut since_applied) = (0, Instant::now());
         while empty_passes < 2 {
             let is_last = nothing_more.load(Ordering::SeqCst);
             let since = self.round.time.now();
@@ -103,6 +107,10 @@ impl Feed {
             self.deliver().await?;
             let waiting = self.shards.iter().filter_map(|shard| shard.waiting.front().map(|(_, time)| *time));
             let oldest = waiting.min();
+            if self.fed.batches > applied || oldest.is_none() {
+                (applied, since_applied) = (self.fed.batches, Instant::now());
+            }
+            ensure!(since_applied.elapsed() < STUCK, "the rollup has taken no batch for {STUCK:?}");
             // What was written while this pass read is of its beginning or later.
             self.round.time.delivered_up_to(oldest.unwrap_or(since));
             empty_passes = if is_last && read == 0 && oldest.is_none() { empty_passes + 1 } else { 0 };

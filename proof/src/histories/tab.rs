@@ -16,10 +16,10 @@ use super::{
 };
 
 /// What a user's tabs know together.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Known(Mutex<Ids>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Ids {
     /// Ids that answers told, and some that nobody has.
     sessions: Vec<Id>,
@@ -29,7 +29,8 @@ struct Ids {
 pub(super) struct Tab {
     pub(super) round: Arc<Round>,
     pub(super) user: usize,
-    pub(super) known: Arc<Known>,
+    /// Of each user.
+    pub(super) known: Arc<[Known]>,
     pub(super) random: Rng,
     /// What it gave up, and may try once more.
     given_up: Vec<Call>,
@@ -50,7 +51,7 @@ impl Known {
 }
 
 impl Tab {
-    pub(super) fn new(round: &Arc<Round>, user: usize, known: &Arc<Known>, random: Rng) -> Self {
+    pub(super) fn new(round: &Arc<Round>, user: usize, known: &Arc<[Known]>, random: Rng) -> Self {
         Self { round: Arc::clone(round), user, known: Arc::clone(known), random, given_up: Vec::new() }
     }
 
@@ -71,25 +72,40 @@ impl Tab {
         {
             return call;
         }
+        let own = &self.known[self.user];
         let random = &mut self.random;
-        let Some(id) = self.known.some(random) else { return Call::Login };
+        let Some(id) = own.some(random) else { return Call::Login };
         match random.u8(..100) {
             0..5 => Call::Login,
             5..10 => {
-                let mut ids = self.known.ids();
+                let mut ids = own.ids();
                 if ids.keys.is_empty() || random.bool() {
                     let key = Uuid::from_u128(random.u128(..));
                     ids.keys.push(key);
                 }
                 Call::LoginOnce(ids.keys[random.usize(..ids.keys.len())])
             }
-            10..12 => Call::Heartbeat(Uuid::from_u128(random.u128(..))),
+            10..12 => self.with_strange_id(),
             12..24 => Call::Engage(id, random.bool()),
             24..28 => Call::End(id),
             28..31 => Call::Logout(id),
             31 => Call::EndOthers(random.bool().then_some(id)),
             32..41 => Call::List(random.bool().then_some(id)),
             41..50 => Call::Get(id),
+            _ => Call::Heartbeat(id),
+        }
+    }
+
+    /// Something with an id that is nobody's, or another user's: to this one they are the same.
+    fn with_strange_id(&mut self) -> Call {
+        let random = &mut self.random;
+        let others = random.bool().then(|| self.known[random.usize(..self.known.len())].some(random));
+        let id = others.flatten().unwrap_or_else(|| Uuid::from_u128(random.u128(..)));
+        match random.u8(..8) {
+            0 => Call::Engage(id, true),
+            1 => Call::End(id),
+            2 => Call::Get(id),
+            3 => Call::Logout(id),
             _ => Call::Heartbeat(id),
         }
     }
@@ -117,7 +133,7 @@ impl Tab {
     }
 
     fn learn(&mut self, call: Call, told: &Told) {
-        let mut ids = self.known.ids();
+        let mut ids = self.known[self.user].ids();
         let mut learn = |id: Id| {
             if !ids.sessions.contains(&id) {
                 ids.sessions.push(id);

@@ -56,6 +56,11 @@ impl Item {
         self.last_active_time.unwrap_or_default()
     }
 
+    /// The time of its last write, in whole seconds: it is kept for so long from then on.
+    fn written(&self) -> i64 {
+        self.purge_at * 1_000 - TIMEOUT - RETENTION
+    }
+
     /// When it was over at the latest, or will be without another heartbeat.
     pub(super) fn over(&self) -> i64 {
         // One that was ended as of its last activity may have been live until it expired.
@@ -114,9 +119,9 @@ fn decode(item: &Value) -> Result<Item> {
     Ok(serde_json::from_value(Value::Object(plain))?)
 }
 
-/// What does not hold of a user's items, where the fastest clock shows `now` and none is further behind than `slack`.
-/// `late` is how long before its write the time of a write may have been taken.
-pub(super) fn check(items: &Items, now: i64, late: i64) -> Vec<String> {
+/// What does not hold of a user's items, where the fastest clock shows `now`. `latest_write` tells what some clock may have shown
+/// when a write took effect whose own time is given.
+pub(super) fn check(items: &Items, now: i64, latest_write: impl Fn(i64) -> i64) -> Vec<String> {
     let mut found = Vec::new();
     for (id, item) in items {
         let mut claim = |holds: bool, what: &str| {
@@ -131,8 +136,7 @@ pub(super) fn check(items: &Items, now: i64, late: i64) -> Vec<String> {
             item.renewed_to.is_some() == (item.state == "expired"),
             "a pointer and no renewal, or none and one",
         );
-        let kept = item.purge_at * 1_000 - TIMEOUT - RETENTION;
-        claim(kept <= now, "kept too long");
+        claim(item.written() <= now, "kept too long");
         if !item.is_session() {
             claim(item.state == "expired" && item.last_active_time.is_none(), "a tombstone that is none");
             continue;
@@ -144,7 +148,7 @@ pub(super) fn check(items: &Items, now: i64, late: i64) -> Vec<String> {
         claim(item.end_time.is_none_or(|end| end >= item.last()), "active after its end");
         claim(item.state != "expired" || item.end_time == item.last_active_time, "expired at another time");
         claim(item.last() <= now && item.end_time.is_none_or(|end| end <= now), "a time that has not come");
-        claim(kept + 1_000 + late >= item.last(), "kept too short");
+        claim(latest_write(item.written()) >= item.last(), "kept too short");
         let is_listed = item.active_day == Some(item.last().div_euclid(DAY));
         let is_long_expired = item.last() < now - TIMEOUT - CLOCKS_DIFFER;
         claim(
@@ -161,7 +165,7 @@ pub(super) fn check(items: &Items, now: i64, late: i64) -> Vec<String> {
             claim(expired, "it renewed what had not expired");
         }
         if let Some(to) = item.renewed_to {
-            let kept_longer = |target: &Item| target.purge_at * 1_000 + late >= item.purge_at * 1_000;
+            let kept_longer = |target: &Item| latest_write(target.written()) >= item.written();
             claim(
                 items.get(&to).is_some_and(kept_longer),
                 "a pointer that outlives its target, or to nothing",

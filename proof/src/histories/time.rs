@@ -20,6 +20,12 @@ const LONGEST_WAY: i64 = 40 * 3_600_000;
 /// More in one round would have the first records past their retention.
 const LONGEST_ROUND: i64 = 60 * 86_400_000;
 
+/// Hosts' clocks differ by no more.
+pub(super) const SKEW: i64 = 60_000;
+
+/// A function runs no longer.
+const LONGEST_REQUEST: Duration = Duration::from_secs(15);
+
 pub(super) struct Time {
     began: Instant,
     /// What the jumps add up to, in milliseconds.
@@ -64,6 +70,11 @@ impl Time {
             next.map_or(then, |next| next.min(then))
         };
         self.at(reached + after)
+    }
+
+    /// The latest time that the clock of another host can have shown when a write took effect whose own time was `ms`.
+    pub(super) fn latest_write(&self, ms: i64) -> i64 {
+        self.later(ms + SKEW, LONGEST_REQUEST) + SKEW
     }
 
     fn of(&self, instant: Instant, jumped: i64) -> i64 {

@@ -5,15 +5,9 @@ use std::collections::HashMap;
 use super::{Facts, seen_in};
 use crate::histories::history::{Call, Id, Op, Told};
 
-/// Who wrote what into a session: the last request must be one of them.
-#[derive(Default)]
-struct Writes<'a> {
-    /// Those that were acknowledged, with their values.
-    sure: Vec<(&'a Op, bool)>,
-}
-
 pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<String>) {
-    let mut by_session = HashMap::<Id, Writes<'_>>::new();
+    // What was acknowledged of each session, with the values.
+    let mut acknowledged = HashMap::<Id, Vec<(&Op, bool)>>::new();
     // Of each what it may have written on its way, into whichever session of the chain: one whose answer was lost is
     // repeated, and may then find that session ended, or renewed, and go on along the chain.
     let mut on_the_way: Vec<(&Op, usize, i64, bool)> = Vec::new();
@@ -23,17 +17,16 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<String>) {
         if let Told::Engaged(id) = op.told {
             // It went no further than to what it answered.
             up_to = facts.chains.place(id).map_or(up_to, |(_, place)| place);
-            by_session.entry(id).or_default().sure.push((op, engaged));
+            acknowledged.entry(id).or_default().push((op, engaged));
         }
         if let Some((chain, _)) = facts.chains.place(asked) {
             on_the_way.push((op, chain, up_to, engaged));
         }
     }
-    let none = Writes::default();
     // What the session may show to one who asked from `began` to `ended`.
     let may_be = |id: Id, value: bool, began: u64, ended: u64| {
-        let writes = by_session.get(&id).unwrap_or(&none);
-        let others = || writes.sure.iter().filter(|(op, other)| *other != value && op.ended < began);
+        let writes = acknowledged.get(&id).map_or(&[][..], Vec::as_slice);
+        let others = || writes.iter().filter(|(op, other)| *other != value && op.ended < began);
         let stands = |end: u64| !others().any(|(op, _)| end < op.began);
         let (chain, place) = facts.chains.place(id).unwrap_or((usize::MAX, 0));
         (!value && others().next().is_none())

@@ -1,9 +1,7 @@
 //! What follows what: a chain only goes forward, what was ended stays ended, nothing ends or goes on without a cause.
 
-use std::time::Duration;
-
 use super::{Event, Facts, Says};
-use crate::histories::{history::Told, round::TIMEOUT};
+use crate::histories::{history::Told, round::TIMEOUT, time::SKEW};
 
 pub(super) fn check(facts: &Facts<'_>, events: &[Vec<Event<'_>>], found: &mut Vec<String>) {
     for (number, events) in events.iter().enumerate() {
@@ -31,7 +29,6 @@ fn forward(facts: &Facts<'_>, number: usize, events: &[Event<'_>], found: &mut V
                 ended = ended.or(Some(earlier));
             }
         }
-        // A logout names no session, and may have met none.
         let is_ended = matches!(event.says, Says::Ended(_));
         if let Some(ended) = ended.filter(|_| !is_ended) {
             found.push(format!("ended by {:?}, and goes on after that in {:?}", ended.op, event.op));
@@ -40,6 +37,7 @@ fn forward(facts: &Facts<'_>, number: usize, events: &[Event<'_>], found: &mut V
             found.push(format!("renewed in {:?}, and not after that in {:?}", furthest.op, event.op));
         }
     }
+    // A logout names no session, and may have met none.
     let logouts =
         facts.ops.iter().filter(|op| op.told == Told::LoggedOut && facts.is_in(op.call.id(), number));
     for logout in logouts {
@@ -88,7 +86,7 @@ fn causes_of_end(facts: &Facts<'_>, number: usize, events: &[Event<'_>], found: 
         // As many others can have been live then.
         let end = head.end_time.unwrap_or_default();
         // Whoever ended it took the time before, and others may have come after all jumps since.
-        let until = facts.time.later(end + SKEW, LONGEST_REQUEST) + SKEW;
+        let until = facts.time.latest_write(end);
         let others = facts.items.values().filter(|item| {
             item.is_session() && *item != head && item.start() <= until && item.over() >= end - SKEW
         });
@@ -99,12 +97,6 @@ fn causes_of_end(facts: &Facts<'_>, number: usize, events: &[Event<'_>], found: 
         found.push(format!("ended, and nobody had asked for that: {head:?}"));
     }
 }
-
-/// Hosts' clocks differ by no more.
-const SKEW: i64 = 60_000;
-
-/// A function runs no longer.
-const LONGEST_REQUEST: Duration = Duration::from_secs(15);
 
 /// A session that is kept alive was active within the timeout before, as far as anybody can know.
 fn causes_of_life(facts: &Facts<'_>, number: usize, events: &[Event<'_>], found: &mut Vec<String>) {

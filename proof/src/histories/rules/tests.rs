@@ -62,7 +62,7 @@ fn ops(change: impl Fn(&mut Vec<(Call, Told)>)) -> Vec<Op> {
 
 fn found(items: &Items, ops: &[Op]) -> Vec<String> {
     let (chains, mut found) = Chains::of(items);
-    found.extend(table::check(items, START + 2 * TIMEOUT, 2 * TIMEOUT));
+    found.extend(table::check(items, START + 2 * TIMEOUT, |written| written + 2 * TIMEOUT));
     let facts = Facts {
         ops: ops.iter().collect(),
         items,

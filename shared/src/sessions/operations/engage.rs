@@ -40,7 +40,8 @@ pub async fn engage(
         };
         match Standing::of(found.as_ref(), &visit.moment) {
             Standing::Live(_) => {
-                retries.spend(Fault::Conflict("a live session refused the engagement".to_owned()))?;
+                let fault = Fault::Conflict("a live session refused the engagement".to_owned());
+                walk.or_save(retries.spend(fault)).await?;
             }
             Standing::Renewed(pointer) => walk.follow(pointer).await?,
             Standing::Ended { .. } => {
