@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use shared::id::SessionId;
 
 use crate::support::{
     Need, TIMEOUT, User, World, active, ended, is_second_engine, lacks,
@@ -46,6 +47,11 @@ async fn live(user: &User<'_>) -> BTreeSet<String> {
 /// What the user's line was asked since it was last listened to.
 fn operations(user: &User<'_>) -> Vec<String> {
     user.world.wire.calls(&user.sub).into_iter().map(|call| call.operation).collect()
+}
+
+/// A UUID of that time, as many make them.
+fn key_of(time: DateTime<Utc>) -> String {
+    SessionId::new(time).to_string()
 }
 
 async fn login_once(user: &User<'_>, key: &str) -> crate::support::Answer {
@@ -357,6 +363,45 @@ async fn a_key_is_looked_at_where_no_more_may_start_and_nothing_is_written() {
     world.wire.listen(&alice.sub);
     login_once(&alice, &unknown_id()).await.error(429, "too_many_sessions");
     assert_eq!(operations(&alice), ["Query", "GetItem"]);
+}
+
+/// A key's record lies where the key's time says, and one of now is among the starts of this hour.
+#[tokio::test]
+async fn keys_that_are_times_do_not_count() {
+    if lacks(&[Need::LocalServer]) {
+        return;
+    }
+    let world = with_starts(3).await;
+    let alice = world.user("alice").await;
+    for _ in 0..2 {
+        login_once(&alice, &key_of(world.clock.now())).await.ok();
+        world.clock.advance(MS);
+    }
+    alice.login().await;
+    login_once(&alice, &key_of(world.clock.now())).await.error(429, "too_many_sessions");
+    alice.call("POST", "/auth/login").await.error(429, "too_many_sessions");
+}
+
+/// The records are not read to their end, however many a user makes.
+#[tokio::test]
+async fn made_up_keys_of_one_time_let_nobody_start_more() {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
+        return;
+    }
+    let world = with_starts(1).await;
+    let alice = world.user("alice").await;
+    let soon = world.clock.now() + TimeDelta::hours(4);
+    for _ in 0..3 {
+        login_once(&alice, &key_of(soon)).await.ok();
+        world.clock.advance(TIMEOUT + MS);
+    }
+    world.clock.advance(TIMEOUT);
+    world.wire.listen(&alice.sub);
+    alice.call("POST", "/auth/login").await.error(429, "too_many_sessions");
+    assert_eq!(operations(&alice), ["Query", "Query"]);
+    // They are behind the hour at last.
+    world.clock.advance(TIMEOUT);
+    alice.login().await;
 }
 
 #[tokio::test]

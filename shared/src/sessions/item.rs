@@ -41,9 +41,11 @@ pub const OF_USER: &str = "pk = :user";
 /// The key condition, in the index, of a user's sessions that were active on the UTC day `:day` or later.
 pub(super) const ACTIVE_SINCE: &str = "pk = :user AND activeDay >= :day";
 
-/// The key condition of what a user started from `:first` to `:last`, each made by [`started_at`]. A tombstone counts as
-/// what its id says.
-pub(super) const STARTED_BETWEEN: &str = "pk = :user AND sk BETWEEN :first AND :last";
+/// The key condition of a user's items whose ids are from `:first` to `:last`, each made by [`started_at`].
+pub(super) const BETWEEN: &str = "pk = :user AND sk BETWEEN :first AND :last";
+
+/// The filter of those that are sessions: a tombstone has not started.
+pub(super) const IS_SESSION: &str = "attribute_exists(startTime)";
 
 const SORT_KEY: &str = "sk";
 const USER: &str = "USER#";

@@ -50,8 +50,8 @@ pub(super) async fn check_starts(visit: Visit<'_>) -> Result<(), SessionError> {
         return Ok(());
     }
     let now = visit.moment.now();
-    let started = visit.records().started(now - TimeDelta::hours(1), now, limit).await?;
-    if started >= limit { Err(SessionError::TooManyStarts) } else { Ok(()) }
+    let has_started = visit.records().has_started(now - TimeDelta::hours(1), now, limit).await?;
+    if has_started { Err(SessionError::TooManyStarts) } else { Ok(()) }
 }
 
 /// Ends the user's least recently active live sessions beyond the limit, after a start.
