@@ -11,6 +11,9 @@ import botocore.exceptions
 ClientError = botocore.exceptions.ClientError
 # A stack with CloudWatch's and Cognito's parts takes a few minutes.
 PATIENCE = 1800
+# So often it is looked again, after as many pauses.
+LOOKS = 3
+LATE = 5
 
 
 def code(error):
@@ -32,8 +35,11 @@ class Removal:
     def run(self):
         """Deletes all of it; returns the commands that would remove what is left."""
         self.delete_all()
-        if self.left():
-            # What was under way when a run was interrupted may have come after the first look.
+        for _ in range(LOOKS):
+            # What is under way yet may come after a look: a line of a function's log, or what a run that was interrupted made.
+            time.sleep(LATE * self.cloud.pause)
+            if not self.left():
+                break
             self.delete_all()
         return self.left()
 

@@ -235,7 +235,7 @@ mod tests {
         for share in [CpuShare::of_memory(177), CpuShare(Means::Turns(Turns::new(quota)))] {
             let used = used(&share).await;
             // Timers are late, never early, and a machine that is busy gives less.
-            assert!((0.01..0.3).contains(&used), "{used} of a CPU by {}", share.means());
+            assert!((0.01..0.6).contains(&used), "{used} of a CPU by {}", share.means());
         }
     }
 }

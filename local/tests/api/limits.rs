@@ -1,6 +1,9 @@
 //! How much one user may have: live sessions at once, and starts within an hour. And what ends of sessions tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -16,6 +19,9 @@ use crate::support::{
 
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
+
+/// A start spends no more on the limit: what it has not done by then it leaves to the next.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// A server on which a user may have so many live sessions, and start as many as they like.
 async fn with_limit(limit: usize) -> World {
@@ -250,11 +256,12 @@ async fn sixty_four_logins_at_once_leave_exactly_the_newest() {
         return;
     }
     let rounds = std::env::var("LIMIT_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5);
-    // A start spends no more than five seconds on the limit. The second engine needs as much for 64 of them.
-    let racers = if is_second_engine() { 16 } else { 64 };
+    // The second engine does one thing at a time.
+    let mut racers = if is_second_engine() { 16 } else { 64 };
     let here = with_limit(5).await;
     let limits = [("MAX_SESSIONS_PER_USER", "5"), ("MAX_STARTS_PER_USER_PER_HOUR", "0")];
     let there = here.another_host_with(&limits).await;
+    let mut judged = 0;
     for round in 0..rounds {
         let user = here.user("racer").await;
         let elsewhere = there.same_user(&user);
@@ -268,7 +275,13 @@ async fn sixty_four_logins_at_once_leave_exactly_the_newest() {
                 join_all((0..4).map(|_| user.heartbeat(&busy))).await;
             }
         };
+        let began = Instant::now();
         let (ids, ()) = tokio::join!(join_all((0..racers).map(login)), beats);
+        if began.elapsed() > LONGEST {
+            racers = (racers / 2).max(8);
+            continue;
+        }
+        judged += 1;
         let items = here.items_of(&user.sub).await;
         let of = |state: &str| -> BTreeMap<&str, &Item> {
             items
@@ -285,6 +298,7 @@ async fn sixty_four_logins_at_once_leave_exactly_the_newest() {
         assert_eq!(of("active").into_keys().collect::<BTreeSet<_>>(), newest, "of {}", ids.len());
         assert!(of("ended").values().all(|item| item.end_reason.as_deref() == Some("limit")));
     }
+    assert!(judged * 2 > rounds, "{judged} of {rounds} rounds were fast enough to be judged");
     here.check_table().await;
 }
 

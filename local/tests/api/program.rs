@@ -106,7 +106,7 @@ async fn each_event_of_a_sessions_life_is_one_line_without_secrets() {
         return;
     }
     let mut command = program();
-    command.args(["--port", "0"]).env("SESSION_TIMEOUT_SECONDS", "1").env("LOG_LEVEL", "debug");
+    command.args(["--port", "0"]).env("SESSION_TIMEOUT_SECONDS", "4").env("LOG_LEVEL", "debug");
     let (child, url) = start(&mut command);
     let form = [("grant_type", "password"), ("username", "alice@example.com"), ("password", "hunter2")];
     let tokens = send(http().post(format!("{url}/oauth2/token")).form(&form)).await.ok();
@@ -118,7 +118,7 @@ async fn each_event_of_a_sessions_life_is_one_line_without_secrets() {
     let body = call("POST", "/auth/login".to_owned(), json!({ "password": "hunter2" })).await.ok();
     let id = body["body"]["sessionId"].as_str().unwrap().to_owned();
     call("POST", format!("/user-sessions/heartbeat/{id}"), json!({})).await.ok();
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    tokio::time::sleep(Duration::from_millis(4_100)).await;
     let body = call("POST", format!("/user-sessions/heartbeat/{id}"), json!({})).await.ok();
     let new = body["sessionId"].as_str().unwrap().to_owned();
     call("PATCH", format!("/user-sessions/{new}/content-engaged"), json!({ "engaged": true })).await.ok();

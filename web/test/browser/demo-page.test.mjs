@@ -178,8 +178,10 @@ describe("page of the demo", () => {
         }
       });
       await tries(page, "wake");
-      const animated = new Set(await page.evaluate(() => window.animated));
-      assert.deepEqual([...animated].sort(), value === "reduce" ? [] : ["animationstart new", "transitionrun arc"]);
+      const wanted = value === "reduce" ? [] : ["animationstart new", "transitionrun arc"];
+      const animated = async () => [...new Set(await page.evaluate(() => window.animated))].sort();
+      await until(async () => (await animated()).length >= wanted.length, "a frame is drawn");
+      assert.deepEqual(await animated(), wanted);
       await page.close();
     }
   });

@@ -126,6 +126,7 @@ test("in plain code: login, heartbeats, a renewal, engagement, metrics, logout",
   // No heartbeat gets through for longer than the timeout.
   const pause = heldUp();
   proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { status: 503 };
+  await until(() => proxy.heartbeats().every(({ status }) => status), "none is under way");
   setTimeout(pause.release, TIMEOUT_SECONDS * 1_000 + 300);
   await pause.promise;
   proxy.disturb = () => undefined;

@@ -45,7 +45,7 @@ describe("lifecycle", { concurrency: 6 }, () => {
     const session = isRenewed ? "the session is renewed meanwhile" : "the session goes on";
     test(`a tab frozen in a request, ${caught} the service acted on it, is passed over; ${session}`, async (t) => {
       const interval = 2 * SECOND;
-      const { open, proxy, api } = await all.world(t, isRenewed ? SHORT : LONG);
+      const { open, proxy, api, profile } = await all.world(t, isRenewed ? SHORT : LONG);
       const frozen = await open({ heartbeatMs: interval, activity: "always" });
       const first = await login(frozen);
       const { promise, release } = heldUp();
@@ -54,15 +54,17 @@ describe("lifecycle", { concurrency: 6 }, () => {
       if (caught === "after") await until(() => request.answer, "the service has acted");
       proxy.disturb = () => undefined;
 
-      const others = [];
-      for (let opened = 0; opened < 3; opened++) others.push(await open({ heartbeatMs: interval, activity: "always" }));
-      assert.equal(await isHidden(frozen), true);
+      // Before its own limit for the request is over.
+      await profile.newPage();
+      await until(() => isHidden(frozen), "it is hidden");
       await setFrozen(frozen, true);
       await until(async () => (await events(frozen, "freeze")).length, "it is frozen");
+      const others = [];
+      for (let opened = 0; opened < 3; opened++) others.push(await open({ heartbeatMs: interval, activity: "always" }));
       if (caught === "after") release();
       await until(() => proxy.heartbeats().length >= 5, "the other tabs go on", 40 * SECOND);
       const [passedOver] = gaps(proxy.heartbeats());
-      assert.ok(passedOver >= 9 * SECOND && passedOver < 20 * SECOND, `the claim held for ${passedOver} ms`);
+      assert.ok(passedOver >= 9 * SECOND && passedOver < 30 * SECOND, `the claim held for ${passedOver} ms`);
       assertOncePerInterval(proxy.heartbeats().slice(1), interval);
       const second = await current(others[0]);
       assert.equal(second !== first, isRenewed);
@@ -109,29 +111,29 @@ describe("lifecycle", { concurrency: 6 }, () => {
     await until(async () => isDue() && (await isOver()), "an interval passes, and the session expires", 20 * SECOND);
     await setFrozen(page, false);
     await until(async () => (await events(page, "resume")).length, "it is thawed");
-    const renewal = await until(() => proxy.heartbeats()[1]?.answer, "a heartbeat", 7 * SECOND);
+    const renewal = await until(() => proxy.heartbeats()[1]?.answer, "a heartbeat", 11 * SECOND);
     assert.equal(renewal.status, "renewed");
     await until(async () => (await current(page)) === renewal.sessionId, "it adopts the successor");
   });
 
   test("a page that comes back from the back/forward cache adopts what was renewed meanwhile", async (t) => {
-    const interval = 4 * SECOND;
+    const interval = 6 * SECOND;
     const { open, proxy, place } = await all.world(t, SHORTEST);
     const page = await open({ heartbeatMs: interval });
     const first = await login(page);
     const other = await open({ heartbeatMs: interval }, { isWindow: true });
     await page.goto(place("elsewhere.html"));
-    await until(() => proxy.heartbeats().filter(({ answer }) => answer).length >= 2, "two renewals", 20 * SECOND);
+    await until(() => proxy.heartbeats().filter(({ answer }) => answer).length >= 2, "two renewals", 30 * SECOND);
     const second = proxy.heartbeats()[1].answer.sessionId;
     await until(async () => (await current(other)) === second, "the other tab has adopted it");
     await page.evaluate(() => history.back());
     // Between the two pages there is none to ask.
     await until(async () => (await events(page, "pageshow").catch(() => [])).length > 1, "it is back");
     assert.deepEqual((await events(page, "pageshow")).map(([, persisted]) => persisted), [false, true]);
-    await until(async () => (await current(page)) === second, "it has adopted it", 2 * SECOND);
+    await until(async () => (await current(page)) === second, "it has adopted it", 4 * SECOND);
     assert.deepEqual((await events(page, "renewed")).map(([, id, former]) => [id, former]), [[second, first]]);
     // It listens again: what the other tab adopts from now on reaches it.
-    await until(() => proxy.heartbeats().filter(({ answer }) => answer).length >= 4, "two more", 20 * SECOND);
+    await until(() => proxy.heartbeats().filter(({ answer }) => answer).length >= 4, "two more", 30 * SECOND);
     assertOncePerInterval(proxy.heartbeats(), interval);
     const last = proxy.heartbeats()[3].answer.sessionId;
     await until(async () => (await current(page)) === last && (await current(other)) === last, "both have it");
@@ -153,7 +155,7 @@ describe("lifecycle", { concurrency: 6 }, () => {
     assert.ok(now - then >= 8 * 3_600_000, "eight hours have passed");
     await until(() => proxy.heartbeats().length >= 2, "a heartbeat, and another", 75 * SECOND);
     const [first, second] = proxy.heartbeats();
-    assert.ok(first.at - woke <= 62 * SECOND, `${first.at - woke} ms after it woke`);
+    assert.ok(first.at - woke <= 65 * SECOND, `${first.at - woke} ms after it woke`);
     assert.equal((await events(page, "error")).length, 1);
     // The pause, a tenth at random, and what the sending takes.
     const pause = second.at - first.at;
@@ -185,6 +187,7 @@ describe("lifecycle", { concurrency: 6 }, () => {
     await show();
     await store(page, { sent: Date.now() - 2 * MINUTE });
     await hide();
+    await until(() => proxy.heartbeats().length, "a heartbeat");
     assert.equal(await listed(page, proxy), 1, "two minutes have passed");
     await until(async () => Date.now() - (await stored(page)).sent < MINUTE, "its answer is taken");
     assert.equal((await stored(page)).claim, undefined);
@@ -197,6 +200,7 @@ describe("lifecycle", { concurrency: 6 }, () => {
     await show();
     await store(page, { sent: Date.now() - 2 * MINUTE, left: Date.now() - 6 * MINUTE });
     await hide();
+    await until(() => proxy.heartbeats().length > 1, "another one");
     assert.equal(await listed(page, proxy), 2, "the next interval has begun");
   });
 

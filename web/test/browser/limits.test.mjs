@@ -72,13 +72,18 @@ describe("limits", { concurrency: 2 }, () => {
   });
 
   test("React is told of the limit", async (t) => {
-    const { open, api } = await all.world(t, ONE_LIVE);
+    const { open, api, proxy } = await all.world(t, ONE_LIVE);
     const page = await open({ heartbeatMs: SECOND, activity: "always" }, { file: "strict-mode.html" });
     const shown = () => page.$$eval("output", (outputs) => outputs.map(({ className, title }) => [className, title]));
     const show = (...expected) =>
       until(async () => JSON.stringify(await shown()) === JSON.stringify([expected, expected]), `${expected}`);
     await show("live", "");
+    // One that comes while the other session starts would be the more recent.
+    const { promise, release } = support.heldUp();
+    proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { before: promise };
     await api("/auth/login", { method: "POST" });
+    proxy.disturb = () => undefined;
+    release();
     await show("over", "limit");
   });
 
