@@ -103,8 +103,7 @@ async fn kills(options: &Options, run: &Run, program: &Program, place: &Path) ->
                 fs::remove_dir_all(folder)?;
             }
         } else {
-            let all = [At::Load, At::Load, At::Rollup, At::Start];
-            let kinds: Vec<At> = (0..RECOUNT_EVERY).map(|_| all[random.usize(..all.len())]).collect();
+            let kinds: Vec<At> = (0..RECOUNT_EVERY).map(|_| At::any(&mut random)).collect();
             let left = usize::try_from(wanted - story.kills)?;
             story.go(&kinds[..kinds.len().min(left)]).await?;
         }
@@ -125,6 +124,17 @@ enum At {
     Rollup,
     /// Before it has said where it is.
     Start,
+}
+
+impl At {
+    /// Most often under load, since a kill at the start counts for several.
+    fn any(random: &mut Rng) -> Self {
+        match random.u8(..7) {
+            0 => Self::Rollup,
+            1 => Self::Start,
+            _ => Self::Load,
+        }
+    }
 }
 
 /// What happens to a folder.

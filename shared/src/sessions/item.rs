@@ -327,6 +327,21 @@ mod tests {
     }
 
     #[test]
+    fn people_read_names_and_times_and_whatever_else_there_is() {
+        let (user, session) = largest();
+        let id = session.id;
+        let mut item = encode(&user, id, &Record::of(session, &moment())).unwrap();
+        item.insert("note".to_owned(), AttributeValue::S("of another".to_owned()));
+        let shown = readable(item).unwrap();
+        assert_eq!(shown["user"], user.as_str());
+        assert_eq!(shown["sessionId"], id.to_string());
+        assert_eq!(shown["startTime"], "2026-01-01T00:00:00.123Z");
+        assert_eq!(shown["purgeAt"], "2026-04-01T01:00:00.000Z");
+        assert_eq!(shown["note"], "of another");
+        assert!(shown.get("pk").is_none() && shown.get("sk").is_none(), "{shown}");
+    }
+
+    #[test]
     fn an_item_that_is_no_record_is_refused_by_what_is_wrong_with_it() {
         let (user, session) = largest();
         let mut item = encode(&user, session.id, &Record::of(session, &moment())).unwrap();
