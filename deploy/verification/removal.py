@@ -11,7 +11,7 @@ import botocore.exceptions
 ClientError = botocore.exceptions.ClientError
 # A stack with CloudWatch's and Cognito's parts takes a few minutes.
 PATIENCE = 1800
-# So often it is looked again, after as many pauses.
+# It is looked again so often, each time after so many pauses.
 LOOKS = 3
 LATE = 5
 
@@ -36,12 +36,14 @@ class Removal:
         """Deletes all of it; returns the commands that would remove what is left."""
         self.delete_all()
         for _ in range(LOOKS):
-            # What is under way yet may come after a look: a line of a function's log, or what a run that was interrupted made.
+            # What is under way yet may come after a look: a line of a function's log, or what a run made that was
+            # interrupted.
             time.sleep(LATE * self.cloud.pause)
-            if not self.left():
+            left = self.left()
+            if not left:
                 break
             self.delete_all()
-        return self.left()
+        return left and self.left()
 
     def delete_all(self):
         self.delete_stack()

@@ -20,7 +20,7 @@ use crate::support::{
 const MS: TimeDelta = TimeDelta::milliseconds(1);
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
-/// A start spends no more on the limit: what it has not done by then it leaves to the next.
+/// A start spends no more on the limit, as `shared` has it: what it has not done by then it leaves to the next.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// A server on which a user may have so many live sessions, and start as many as they like.
@@ -261,8 +261,9 @@ async fn sixty_four_logins_at_once_leave_exactly_the_newest() {
     let here = with_limit(5).await;
     let limits = [("MAX_SESSIONS_PER_USER", "5"), ("MAX_STARTS_PER_USER_PER_HOUR", "0")];
     let there = here.another_host_with(&limits).await;
-    let mut judged = 0;
-    for round in 0..rounds {
+    let (mut judged, mut round) = (0, 0);
+    while judged < rounds && round < 3 * rounds {
+        round += 1;
         let user = here.user("racer").await;
         let elsewhere = there.same_user(&user);
         // A session that is kept alive all the while is the most recently active one, unless it is at the same moment.
@@ -278,7 +279,9 @@ async fn sixty_four_logins_at_once_leave_exactly_the_newest() {
         let began = Instant::now();
         let (ids, ()) = tokio::join!(join_all((0..racers).map(login)), beats);
         if began.elapsed() > LONGEST {
-            racers = (racers / 2).max(8);
+            if is_second_engine() {
+                racers = (racers / 2).max(8);
+            }
             continue;
         }
         judged += 1;
@@ -298,7 +301,7 @@ async fn sixty_four_logins_at_once_leave_exactly_the_newest() {
         assert_eq!(of("active").into_keys().collect::<BTreeSet<_>>(), newest, "of {}", ids.len());
         assert!(of("ended").values().all(|item| item.end_reason.as_deref() == Some("limit")));
     }
-    assert!(judged * 2 > rounds, "{judged} of {rounds} rounds were fast enough to be judged");
+    assert!(judged * 2 > rounds, "{judged} rounds of {round} were fast enough to be judged");
     here.check_table().await;
 }
 
@@ -382,7 +385,7 @@ async fn a_key_is_looked_at_where_no_more_may_start_and_nothing_is_written() {
 /// A key's record lies where the key's time says, and one of now is among the starts of this hour.
 #[tokio::test]
 async fn keys_that_are_times_do_not_count() {
-    if lacks(&[Need::LocalServer]) {
+    if lacks(&[Need::LocalServer, Need::Wire]) {
         return;
     }
     let world = with_starts(3).await;
@@ -391,7 +394,10 @@ async fn keys_that_are_times_do_not_count() {
         login_once(&alice, &key_of(world.clock.now())).await.ok();
         world.clock.advance(MS);
     }
+    // Four records are there, and a page has three.
+    world.wire.listen(&alice.sub);
     alice.login().await;
+    assert_eq!(operations(&alice)[..2], ["Query", "Query"]);
     login_once(&alice, &key_of(world.clock.now())).await.error(429, "too_many_sessions");
     alice.call("POST", "/auth/login").await.error(429, "too_many_sessions");
 }

@@ -24,8 +24,8 @@ pub enum Promise {
     NoPointerOutlivesItsTarget,
     /// A pointer is only ever moved on along its chain.
     PointersMoveForward,
-    /// The session that an answer names was started, and the id that was asked about leads there; of an id that has a record
-    /// no answer says that it has none.
+    /// The session that an answer names was started, and the id that was asked about leads there; of an id that has a
+    /// record no answer says that it has none.
     AnswersNameWhatExists,
     /// A repeat of a request is answered with the same session, as long as that is live.
     RepeatsAgree,

@@ -265,8 +265,8 @@ impl Hand<'_> {
         at_once("impossible ranges", bytes, Allowed::Exactly(400))
     }
 
-    /// What an honest caller has is answered as if it were not there, and that caller must not notice: its session goes on
-    /// and stays engaged.
+    /// What an honest caller has is answered as if it were not there, and that caller must not notice: its session goes
+    /// on and stays engaged.
     fn sessions_of_others(&mut self) -> Act {
         const NAME: &str = "sessions of others";
         let id = self.session.clone().unwrap_or_else(|| self.id());
@@ -287,8 +287,8 @@ impl Hand<'_> {
             }
             5 => with("POST", "/auth/logout", json, &format!(r#"{{"sessionId":"{id}"}}"#), &[200]),
             6 => with("POST", "/user-sessions/end-others", &format!("x-session-id: {id}"), "", &[200]),
-            // As for any id that its user does not have a session starts. That id is this user's from then on, so it is
-            // another one than the user who is to be told that there is none.
+            // A session starts, as for any id that its user does not have. The id is this user's from then on, and so
+            // this is not the user who is to be told that there is none.
             _ => {
                 let path = format!("/user-sessions/heartbeat/{id}");
                 let bytes = request("POST", &path, &bearer(&self.tokens.reader), b"");

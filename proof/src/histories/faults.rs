@@ -74,7 +74,7 @@ impl Fault {
     }
 }
 
-/// What the kinds of faults are called, each error by its name.
+/// What the kinds of faults are called, each error by its name: all that [`choose`] chooses.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     let some = Duration::ZERO;
     let kinds = [
@@ -92,7 +92,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
         Fault::Unprocessed,
         Fault::Piecemeal,
     ];
-    let errors = PASSING.into_iter().map(|(_, name)| name).chain(CONFLICTS).chain(REFUSALS);
+    let errors = PASSING.into_iter().map(|(_, name)| name).chain([CONFLICT, IN_PROGRESS]).chain(REFUSALS);
     kinds.map(Fault::name).into_iter().chain(errors)
 }
 
@@ -228,8 +228,11 @@ const PASSING: [(u16, &str); 4] = [
     (500, "InternalServerError"),
 ];
 
-/// What says so of a write that met a transaction, and of a transaction that met itself.
-const CONFLICTS: [&str; 2] = ["TransactionConflictException", "TransactionInProgressException"];
+/// What a write is told that met a transaction.
+const CONFLICT: &str = "TransactionConflictException";
+
+/// What a transaction is told that met itself.
+const IN_PROGRESS: &str = "TransactionInProgressException";
 
 /// What says that another try is of no use.
 const REFUSALS: [&str; 6] = [
@@ -264,8 +267,8 @@ fn choose(random: &mut Rng, operation: &str, body: &[u8], refuses: bool) -> Faul
             7 => Fault::Reset,
             8 | 9 => Fault::Lost,
             10 if is_transaction => Fault::Cancelled(["TransactionConflict", "None"]),
-            10 if is_write => Fault::Error(400, CONFLICTS[0]),
-            11 if is_transaction => Fault::Error(400, CONFLICTS[1]),
+            10 if is_write => Fault::Error(400, CONFLICT),
+            11 if is_transaction => Fault::Error(400, IN_PROGRESS),
             12 if is_transaction => Fault::Cancelled(["None", "ThrottlingError"]),
             13 if is_transaction => Fault::Cancelled(["ProvisionedThroughputExceeded", "None"]),
             14 if is_transaction => Fault::Cancelled(["None", "TransactionConflict"]),
@@ -280,7 +283,7 @@ fn choose(random: &mut Rng, operation: &str, body: &[u8], refuses: bool) -> Faul
             21 if refuses => Fault::Error(400, REFUSALS[random.usize(..REFUSALS.len())]),
             17 | 18 if operation == "BatchGetItem" => Fault::Unprocessed,
             19 if operation == "BatchGetItem" => Fault::Piecemeal,
-            // One that counts stays whole: no count is more than a page of DynamoDB's.
+            // A page that counts stays whole: none is as large as DynamoDB's may be.
             17..=19 if operation == "Query" && !has("COUNT") => Fault::Piecemeal,
             _ => continue,
         };

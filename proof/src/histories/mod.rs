@@ -20,6 +20,7 @@ mod time;
 mod wire;
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -80,8 +81,10 @@ const LARGEST_ROUND: u64 = 20_000;
 /// No request takes longer to reach its function, also that of a client that has given up.
 const ON_ITS_WAY: Duration = Duration::from_secs(10);
 
-/// In so many requests everything happens that is meant to, and in so many each kind of fault, too.
+/// In so many requests everything happens that is meant to.
 const TELLING: u64 = 10_000;
+
+/// In so many each kind of fault does.
 const TELLING_OF_FAULTS: u64 = 100_000;
 
 const LOOKED_FOR: &str = "live sessions looked for in lists";
@@ -178,33 +181,8 @@ async fn play(number: u64, plan: &Plan<'_>, clients: usize, run: &Run) -> Result
     round.rollup_faults.switch(false);
     settle(&round.rollup_faults).await;
 
-    let ops = ops(&round);
-    let users = table::read(&round).await?;
-    let now = round.time.now() + round.most_ahead();
-    let ahead: Vec<i64> = round.hosts.iter().map(|host| host.ahead).collect();
-    let none = table::Items::new();
-    for user in 0..plan.users {
-        let name = name_of(user);
-        let items = users.get(&name).unwrap_or(&none);
-        let (chains, mut of_user) = Chains::of(items);
-        of_user.extend(table::check(items, now, |written| round.time.latest_write(written)));
-        let ops = ops.iter().filter(|op| op.user == user).collect();
-        let facts = Facts {
-            ops,
-            items,
-            chains: &chains,
-            limits: plan.limits,
-            refuses: plan.refuses,
-            ahead: &ahead,
-            quiet_from,
-            time: &round.time,
-        };
-        let rules::Checked { found: broken, looked_for } = rules::check(&facts);
-        of_user.extend(broken);
-        run.count(LOOKED_FOR, looked_for);
-        found.extend(of_user.into_iter().map(|what| format!("{name}: {what}")));
-        run.count("chains", chains.all.len() as u64);
-    }
+    let (ops, users) = (ops(&round), table::read(&round).await?);
+    found.extend(check_users(&round, plan, &ops, &users, quiet_from, run));
     let (of_metrics, sessions) = sums::check(&round, &users).await?;
     found.extend(of_metrics);
     count(run, &round, &ops, &fed, sessions);
@@ -219,12 +197,53 @@ async fn play(number: u64, plan: &Plan<'_>, clients: usize, run: &Run) -> Result
     ));
     let many = found.len();
     for what in found.into_iter().take(TOLD) {
-        run.broken(format!("round {number}, hosts ahead by {ahead:?} ms, {:?}: {what}", plan.limits));
+        run.broken(format!(
+            "round {number}, hosts ahead by {:?} ms, {:?}: {what}",
+            round.ahead(),
+            plan.limits
+        ));
     }
     if many > TOLD {
         run.say(&format!("and {} more", many - TOLD));
     }
     round.forget().await
+}
+
+/// Holds each user's history and items against the rules; from the place `quiet_from` on nothing went wrong.
+fn check_users(
+    round: &Round,
+    plan: &Plan<'_>,
+    ops: &[Op],
+    users: &HashMap<String, table::Items>,
+    quiet_from: u64,
+    run: &Run,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let now = round.time.now() + round.most_ahead();
+    let ahead = round.ahead();
+    let none = table::Items::new();
+    for user in 0..plan.users {
+        let name = name_of(user);
+        let items = users.get(&name).unwrap_or(&none);
+        let (chains, mut of_user) = Chains::of(items);
+        of_user.extend(table::check(items, now, |written| round.time.latest_write(written)));
+        let facts = Facts {
+            ops: ops.iter().filter(|op| op.user == user).collect(),
+            items,
+            chains: &chains,
+            limits: plan.limits,
+            refuses: plan.refuses,
+            ahead: &ahead,
+            quiet_from,
+            time: &round.time,
+        };
+        let rules::Checked { found: broken, looked_for } = rules::check(&facts);
+        of_user.extend(broken);
+        found.extend(of_user.into_iter().map(|what| format!("{name}: {what}")));
+        run.count(LOOKED_FOR, looked_for);
+        run.count("chains", chains.all.len() as u64);
+    }
+    found
 }
 
 /// All requests, those of which nobody knows the end with the latest time that they can have had.

@@ -35,7 +35,7 @@ pub(super) async fn check(
         ensure!(is_fed(), "the stream is not delivered any more");
         sleep(Duration::from_millis(20)).await;
     }
-    let since = round.time.now() + round.hosts.iter().map(|host| host.ahead).min().unwrap_or_default();
+    let since = round.time.now() + round.ahead().into_iter().min().unwrap_or_default();
     let logins = round.limits.live.min(LOGINS) + 3;
     let users: Vec<usize> = (0..known.len()).collect();
     for users in users.chunks(TOGETHER) {

@@ -161,9 +161,14 @@ impl Round {
         self.time.now() + self.hosts[host].ahead
     }
 
-    /// How far the fastest clock is ahead.
+    /// How far each host's clock is ahead.
+    pub(super) fn ahead(&self) -> Vec<i64> {
+        self.hosts.iter().map(|host| host.ahead).collect()
+    }
+
+    /// How far the fastest is.
     pub(super) fn most_ahead(&self) -> i64 {
-        self.hosts.iter().map(|host| host.ahead).max().unwrap_or_default()
+        self.ahead().into_iter().max().unwrap_or_default()
     }
 }
 

@@ -25,8 +25,8 @@ use super::{round::Round, wire::Written};
 /// Between two looks at the stream.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A rollup that takes nothing for so long, while something waits for it, will not.
-const STUCK: Duration = Duration::from_mins(2);
+/// A rollup that takes nothing for so long, while something waits for it, will not: longer than any storm.
+const STUCK: Duration = Duration::from_mins(5);
 
 /// Records that come again are no older than this, so that with all jumps while they are on their way they are within the
 /// two days for which the rollup keeps its marks.

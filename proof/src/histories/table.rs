@@ -119,8 +119,8 @@ fn decode(item: &Value) -> Result<Item> {
     Ok(serde_json::from_value(Value::Object(plain))?)
 }
 
-/// What does not hold of a user's items, where the fastest clock shows `now`. `latest_write` tells what some clock may have shown
-/// when a write took effect whose own time is given.
+/// What does not hold of a user's items, where the fastest clock shows `now`. `latest_write` tells what some clock may
+/// have shown when a write took effect whose own time is given.
 pub(super) fn check(items: &Items, now: i64, latest_write: impl Fn(i64) -> i64) -> Vec<String> {
     let mut found = Vec::new();
     for (id, item) in items {

@@ -60,8 +60,9 @@ impl<'a> Records<'a> {
 
     /// Whether the user started `enough` sessions since `since`, or more.
     ///
-    /// Tombstones lie among the sessions, where their ids say, and are not counted. There is one for a start at the most: who
-    /// has more than twice as many records there has made up ids, and is not read on.
+    /// Tombstones lie among the sessions, where their ids say, and are not counted. There is one for a start at the
+    /// most, so that two pages are enough for who has started fewer. Where there is more, somebody has made up ids, and
+    /// is not read on. A page is whole: a thousand items, which is the most of `enough`, are less than DynamoDB's.
     pub(super) async fn has_started(
         &self,
         since: DateTime<Utc>,

@@ -180,7 +180,8 @@ describe("page of the demo", () => {
       await tries(page, "wake");
       const wanted = value === "reduce" ? [] : ["animationstart new", "transitionrun arc"];
       const animated = async () => [...new Set(await page.evaluate(() => window.animated))].sort();
-      await until(async () => (await animated()).length >= wanted.length, "a frame is drawn");
+      await until(async () => (await animated()).length >= wanted.length, "it is animated");
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
       assert.deepEqual(await animated(), wanted);
       await page.close();
     }

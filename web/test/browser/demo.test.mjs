@@ -236,7 +236,8 @@ describe("demo", () => {
     // As many as a user may have, by the template.
     await Promise.all(Array.from({ length: 100 }, () => api("/auth/login", { method: "POST" })));
     await shows(page, "#state", /Ended/, 10 * SECOND);
-    await shows(page, "#over", /^Too many sessions: this one was the least recently active, and was ended\./, 3 * SECOND);
+    const why = /^Too many sessions: this one was the least recently active, and was ended\./;
+    await shows(page, "#over", why, 3 * SECOND);
     await shows(page, LIST, /^You are signed out in this browser: too many sessions\.$/, 3 * SECOND);
     assert.equal((await api(`/user-sessions/${oldest}`)).endReason, "limit");
     await new Promise((resolve) => setTimeout(resolve, 6 * SECOND));

@@ -1,12 +1,14 @@
 //! One invocation: the operations of the service, step by step. Between two steps lies one call of DynamoDB, and before it
 //! anything may happen.
 
+mod walk;
+
 use chrono::{DateTime, Utc};
 use shared::{
     id::SessionId,
     sessions::{
         changes::Change,
-        rules::{ClientInfo, EndReason, Head, Moment, Pointer, Record, Session, State},
+        rules::{ClientInfo, EndReason, Head, Moment, Record, Session, State},
         standing::Standing,
     },
 };
@@ -332,64 +334,6 @@ impl Invocation {
             _ => Step::Touch,
         };
         None
-    }
-
-    fn follow(&mut self, pointer: Pointer, around: &Around<'_>) -> Option<Verdict> {
-        if self.hops == around.world.hops || around.is_late {
-            let is_under_way = self.first_and_last.is_some() && !around.world.is(Break::PositionNotSaved);
-            return if is_under_way {
-                let here = Link { to: self.at, kept_until: pointer.kept_until };
-                self.step = Step::Point(here, Verdict::GaveUp);
-                None
-            } else {
-                Some(Verdict::GaveUp)
-            };
-        }
-        let last = Link { to: pointer.to, kept_until: pointer.kept_until };
-        let first = self.first_and_last.map_or(last, |(first, _)| first);
-        self.first_and_last = Some((first, last));
-        self.at = pointer.to;
-        self.hops += 1;
-        None
-    }
-
-    fn arrive(&mut self, head: Link, then: Verdict, world: &World) -> Option<Verdict> {
-        // Engagement leaves pointers to the next heartbeat, unless something goes wrong.
-        let moves = self.ask != Ask::Engage || then == Verdict::GaveUp;
-        let worth = |(first, _): (Link, Link)| {
-            Pointer { to: first.to, kept_until: first.kept_until }
-                .is_worth_moving(&Head { id: head.to, purge_at: head.kept_until })
-        };
-        if moves && self.first_and_last.is_some_and(worth) && !world.is(Break::NoArrival) {
-            self.step = Step::Point(head, then);
-            return None;
-        }
-        self.settle(then)
-    }
-
-    /// Ends with an error, and saves how far the walk came.
-    fn give_up(&mut self, world: &World) -> Option<Verdict> {
-        match self.first_and_last {
-            Some((_, last)) => {
-                self.arrive(Link { to: self.at, kept_until: last.kept_until }, Verdict::GaveUp, world)
-            }
-            None => Some(Verdict::GaveUp),
-        }
-    }
-
-    fn settle(&mut self, then: Verdict) -> Option<Verdict> {
-        let own = |head| self.tried.is_some_and(|(_, own)| own == head);
-        match then {
-            Verdict::Alive(head) | Verdict::Ended(head) if own(head) => {
-                self.step = Step::Look(Look::new(), then);
-                None
-            }
-            Verdict::Alive(head) if self.ask == Ask::LoginOnce => {
-                self.step = Step::Read(head);
-                None
-            }
-            _ => Some(then),
-        }
     }
 
     fn own_id(&self) -> SessionId {
