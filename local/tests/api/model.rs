@@ -181,9 +181,11 @@ impl Model {
     /// Whether one more may be started, of what is not a renewal. The time is in the id.
     fn may_start(&self, now: i64) -> bool {
         let started = |id: &String| i64::from_str_radix(&id.replace('-', "")[..12], 16).unwrap();
-        let of_late =
-            self.records.keys().map(started).filter(|at| (now - TIMEOUT..=now + 300_000).contains(at));
-        of_late.count() < STARTS
+        let is_of_late = |id: &String| (now - TIMEOUT..=now + 300_000).contains(&started(id));
+        let of_late = || self.records.iter().filter(|(id, _)| is_of_late(id));
+        let sessions = of_late().filter(|(_, record)| matches!(record, Record::Session { .. }));
+        // Twice as many records are not read on.
+        sessions.count() < STARTS && of_late().count() < 2 * STARTS
     }
 
     fn renew(&mut self, old: &str, new: &str, engaged: bool, now: i64) {
