@@ -270,29 +270,28 @@ impl Hand<'_> {
     fn sessions_of_others(&mut self) -> Act {
         const NAME: &str = "sessions of others";
         let id = self.session.clone().unwrap_or_else(|| self.id());
-        let plain = |method, path: &str, allowed| {
-            at_once(NAME, request(method, path, &self.good, b""), Allowed::Each(1, allowed))
+        let act = |method, path: &str, headers: &str, body: &str, allowed| {
+            at_once(NAME, request(method, path, headers, body.as_bytes()), Allowed::Each(1, allowed))
         };
-        let with = |method, path: &str, header: &str, body: &str, allowed| {
-            let headers = format!("{}{header}\r\n", self.good);
-            at_once(NAME, request(method, path, &headers, body.as_bytes()), Allowed::Each(1, allowed))
-        };
-        let json = "content-type: application/json";
+        let good = &self.good;
+        let json = format!("{good}content-type: application/json\r\n");
         match self.random.u32(..8) {
-            0 => plain("GET", &format!("/user-sessions/{id}"), &[404]),
-            1 | 2 => plain("POST", &format!("/user-sessions/end/{id}"), &[404]),
+            0 => act("GET", &format!("/user-sessions/{id}"), good, "", &[404]),
+            1 | 2 => act("POST", &format!("/user-sessions/end/{id}"), good, "", &[404]),
             3 | 4 => {
                 let path = format!("/user-sessions/{id}/content-engaged");
-                with("PATCH", &path, json, r#"{"engaged":false}"#, &[404])
+                act("PATCH", &path, &json, r#"{"engaged":false}"#, &[404])
             }
-            5 => with("POST", "/auth/logout", json, &format!(r#"{{"sessionId":"{id}"}}"#), &[200]),
-            6 => with("POST", "/user-sessions/end-others", &format!("x-session-id: {id}"), "", &[200]),
+            5 => act("POST", "/auth/logout", &json, &format!(r#"{{"sessionId":"{id}"}}"#), &[200]),
+            6 => {
+                let headers = format!("{good}x-session-id: {id}\r\n");
+                act("POST", "/user-sessions/end-others", &headers, "", &[200])
+            }
             // A session starts, as for any id that its user does not have. The id is this user's from then on, and so
             // this is not the user who is to be told that there is none.
             _ => {
                 let path = format!("/user-sessions/heartbeat/{id}");
-                let bytes = request("POST", &path, &bearer(&self.tokens.reader), b"");
-                at_once(NAME, bytes, Allowed::Each(1, &[200, 429]))
+                act("POST", &path, &bearer(&self.tokens.reader), "", &[200, 429])
             }
         }
     }

@@ -27,6 +27,16 @@ async function clickToSignIn(page) {
   await page.click("#again");
 }
 
+/** Or the session of a device that was heard of while another logs in would be the more recent one. */
+async function whileHeartbeatsWait(proxy, work) {
+  const { promise, release } = support.heldUp();
+  proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { before: promise };
+  const result = await work();
+  proxy.disturb = () => undefined;
+  release();
+  return result;
+}
+
 describe("limits", { concurrency: 2 }, () => {
   test("two devices over a limit of one session do not end each other by themselves, but by a click", async (t) => {
     const { open, proxy, api, newProfile } = await all.world(t, ONE_LIVE);
@@ -47,22 +57,12 @@ describe("limits", { concurrency: 2 }, () => {
       }
       assert.equal(proxy.logins().length, count, "nobody logs in who was not asked to");
     };
-    /** Or the session of a device that was heard of while another logs in would be the more recent one. */
-    const whileHeartbeatsWait = async (work) => {
-      let goOn;
-      const before = new Promise((resolve) => (goOn = resolve));
-      proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { before };
-      const result = await work();
-      proxy.disturb = () => undefined;
-      goOn();
-      return result;
-    };
     const first = await login(one);
-    const second = await whileHeartbeatsWait(() => login(other));
+    const second = await whileHeartbeatsWait(proxy, () => login(other));
     await end([one, tab], first, 2);
     assert.deepEqual(await live(), [second]);
 
-    await whileHeartbeatsWait(async () => {
+    await whileHeartbeatsWait(proxy, async () => {
       await clickToSignIn(one);
       await until(() => current(one), "a session");
     });
@@ -78,12 +78,7 @@ describe("limits", { concurrency: 2 }, () => {
     const show = (...expected) =>
       until(async () => JSON.stringify(await shown()) === JSON.stringify([expected, expected]), `${expected}`);
     await show("live", "");
-    // One that comes while the other session starts would be the more recent.
-    const { promise, release } = support.heldUp();
-    proxy.disturb = ({ path }) => path.includes("/heartbeat/") && { before: promise };
-    await api("/auth/login", { method: "POST" });
-    proxy.disturb = () => undefined;
-    release();
+    await whileHeartbeatsWait(proxy, () => api("/auth/login", { method: "POST" }));
     await show("over", "limit");
   });
 
